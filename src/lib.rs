@@ -1,0 +1,11 @@
+//! Smidge: over-the-air updates of JavaScript apps that weigh a smidge.
+//!
+//! The way through the crate follows the data: [`tree`] names the two ends, `diff` turns them into a
+//! [`patch`], [`apply`] turns old and patch into new. [`codec`] is the entropy coding under both, [`hermes`] what
+//! the engine knows of Hermes bytecode.
+//!
+//! Without features the crate is what a device needs: read a patch, apply it, verify the result.
+
+pub mod hash;
+pub mod limits;
+pub mod wire;
