@@ -7,5 +7,6 @@
 //! Without features the crate is what a device needs: read a patch, apply it, verify the result.
 
 pub mod hash;
+pub mod hermes;
 pub mod limits;
 pub mod wire;

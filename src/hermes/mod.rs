@@ -1,0 +1,3 @@
+//! What the engine knows of Hermes bytecode.
+
+pub mod layout;
