@@ -58,6 +58,13 @@ impl Hasher {
         Self::default()
     }
 
+    /// A hasher whose results never equal those of [`Hasher::new`] or of another `context`: BLAKE3's key derivation
+    /// mode. A context is a constant of the program, never input.
+    #[must_use]
+    pub fn with_context(context: &'static str) -> Self {
+        Self(blake3::Hasher::new_derive_key(context))
+    }
+
     /// Takes in `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);

@@ -6,7 +6,9 @@
 //!
 //! Without features the crate is what a device needs: read a patch, apply it, verify the result.
 
+pub mod files;
 pub mod hash;
 pub mod hermes;
 pub mod limits;
+pub mod tree;
 pub mod wire;
