@@ -7,6 +7,7 @@
 //! Without features the crate is what a device needs: read a patch, apply it, verify the result.
 
 pub mod files;
+pub mod codec;
 pub mod hash;
 pub mod hermes;
 pub mod limits;
