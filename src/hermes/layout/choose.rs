@@ -19,8 +19,8 @@ pub fn candidates(version: u32) -> Vec<Layout> {
     tables.filter(|(_, versions)| versions.contains(&version)).filter_map(|(index, _)| table(index)).collect()
 }
 
-/// The first of the [`candidates`] of `version` that decodes every one of `bodies` to its exact end; `None` where none
-/// does. Takes time linear in the bytes of `bodies`, at most once per candidate.
+/// The first of the [`candidates`] of `version` that [decodes](Layout::decodes) every one of `bodies`; `None` where
+/// none does. Takes time linear in the bytes of `bodies`, at most once per candidate.
 pub fn choose<'a>(version: u32, bodies: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Layout> {
     candidates(version).into_iter().find(|layout| bodies.clone().all(|body| layout.decodes(body)))
 }
@@ -65,8 +65,8 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_another_numbering_is_told_by_its_instructions() {
-        // LoadConstUndefined r0; Ret r0 in version 96, behind two opcodes more than in version 94's predecessors.
+    fn only_whole_instructions_and_jumps_that_land_on_one_decode() {
+        // LoadConstUndefined r0; Ret r0. Below, 142 is Jmp.
         let body = [118, 0, 92, 0];
         let layout = layout(96).unwrap();
         let instructions: Vec<_> = layout.instructions(&body).map(Result::unwrap).collect();
@@ -76,5 +76,10 @@ mod tests {
         assert!(choose(96, [&body[..]].into_iter()).is_some());
         assert!(choose(96, [&body[..3]].into_iter()).is_none(), "the last instruction is cut");
         assert!(choose(96, [&[255_u8][..]].into_iter()).is_none(), "there is no such opcode");
+        let jump = |distance| [142, distance, 118, 0, 92, 0];
+        assert!(choose(96, [&jump(4)[..]].into_iter()).is_some());
+        assert!(choose(96, [&jump(3)[..]].into_iter()).is_none(), "the jump lands within an instruction");
+        assert!(choose(96, [&jump(6)[..]].into_iter()).is_none(), "the jump lands behind the body");
+        assert!(choose(96, [&jump(255)[..]].into_iter()).is_none(), "the jump lands before the body");
     }
 }

@@ -20,7 +20,7 @@ pub use wire::LayoutError;
 pub enum Kind {
     /// A register.
     Register = 0,
-    /// A number with no further meaning here: a constant, a flag, a parameter's or a builtin's number, a depth of scopes.
+    /// A number with no further meaning here: a constant, a flag, the number of a parameter or a builtin, a depth.
     Immediate = 1,
     /// An IEEE double.
     Double = 2,
@@ -181,10 +181,17 @@ impl Layout {
         Instructions::new(self, body)
     }
 
-    /// Whether `body` is a whole number of instructions of this layout.
+    /// Whether `body` is a whole number of instructions of this layout, every jump of which lands on one of them. Takes
+    /// time linear in the body, and a bit of memory for each byte of it.
     #[must_use]
     pub fn decodes(&self, body: &[u8]) -> bool {
-        self.instructions(body).all(|instruction| instruction.is_ok())
+        let mut starts = vec![0_u64; body.len().div_ceil(64)];
+        for instruction in self.instructions(body) {
+            let Ok(Instruction { at, .. }) = instruction else { return false };
+            starts[at / 64] |= 1 << (at % 64);
+        }
+        let is_start = |at: usize| starts.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
+        self.instructions(body).flatten().all(|instruction| instruction.jumps().all(is_start))
     }
 
     /// Adds the next opcode; `false`, and nothing added, where it has too many operands or a width that is none.

@@ -1,8 +1,8 @@
 //! The tables: which opcodes each bytecode version has, in order, and their operands.
 //!
-//! Facts of `BytecodeList.def` and `BytecodeVersion.h` at the commits that set each version (github.com/facebook/hermes),
-//! in a notation of their own. A line of a full table is `OPERANDS: NAMES`; the opcodes of all lines are numbered from 0.
-//! Where every opcode of a line has a wider twin right behind it, the line is `OPERANDS +SUFFIX OPERANDS: NAMES`.
+//! Facts of `BytecodeList.def` and `BytecodeVersion.h` at the commits and branches of each version
+//! (github.com/facebook/hermes), in a notation of their own. A line of a full table is `OPERANDS: NAMES`; the opcodes
+//! of all lines are numbered from 0. Where every opcode of a line has a wider twin right behind it, the line is `OPERANDS +SUFFIX OPERANDS: NAMES`.
 //! A change names an opcode of the table that it changes: `after NAME LINE` inserts, `drop NAMES` removes, `set LINE`
 //! lays the named opcodes out anew.
 //!
@@ -49,14 +49,16 @@ after DeclareGlobalVar s4: ThrowIfHasRestrictedGlobalProperty" },
     Table { released: &[96], passing: &[95], base: Some(3), text: "set rri1: DirectEval" },
     // Hermes V1 before its first release.
     Table { released: &[], passing: &[97], base: Some(4), text: HBC97 },
-    Table { released: &[], passing: &[97], base: Some(5), text: "after IteratorClose rr: TypedLoadParent TypedStoreParent" },
+    Table { released: &[], passing: &[97], base: Some(5), text: "\
+after IteratorClose rr: TypedLoadParent TypedStoreParent" },
     // Hermes V1 as released, branch 250829098.
     Table { released: &[98], passing: &[], base: None, text: HBC98 },
     // Hermes V1 between its releases.
     Table { released: &[], passing: &[98], base: Some(7), text: "after ToInt32 rr: ToUint32" },
     Table { released: &[], passing: &[98, 99], base: Some(8), text: "drop CacheNewObject" },
     // Hermes V1 as released, branch 260318099.
-    Table { released: &[99], passing: &[], base: Some(9), text: "after NewObjectWithBufferAndParent rrh4v4i1: NewTypedObjectWithBuffer" },
+    Table { released: &[99], passing: &[], base: Some(9), text: "\
+after NewObjectWithBufferAndParent rrh4v4i1: NewTypedObjectWithBuffer" },
     // Its development branch, from April 2026.
     Table { released: &[], passing: &[99], base: Some(10), text: "set rrn2: NewFastArray" },
 ];

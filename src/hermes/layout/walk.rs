@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Layout, Operand};
+use super::{Kind, Layout, Operand};
 
 /// One instruction of a body.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,18 @@ impl Instruction<'_> {
     #[must_use]
     pub fn opcode(&self) -> u8 {
         self.bytes.first().copied().unwrap_or_default()
+    }
+
+    /// Where its jump operands lead, in bytes from the start of the body; [`usize::MAX`] for a place before it.
+    pub fn jumps(&self) -> impl Iterator<Item = usize> + '_ {
+        let jumps = self.operands.iter().filter(|operand| operand.kind == Kind::Jump);
+        jumps.filter_map(|operand| {
+            let distance = match (operand.width, operand.get(self.bytes)?) {
+                (1, bits) => isize::from(bits as u8 as i8),
+                (_, bits) => bits as u32 as i32 as isize,
+            };
+            Some(self.at.checked_add_signed(distance).unwrap_or(usize::MAX))
+        })
     }
 }
 

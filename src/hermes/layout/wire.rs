@@ -16,7 +16,7 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
-use super::tables::{TABLES, table};
+use super::tables::table;
 use super::{Kind, Layout, MAX_OPERANDS};
 use crate::wire::{WireError, put_varint, read_varint};
 
@@ -48,8 +48,14 @@ pub enum LayoutError {
 impl Layout {
     /// Appends the wire form: 2 bytes for a layout of [`super::candidates`], a few more for one that is much like them.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let forms = (0..=BASES.min(TABLES.len())).filter_map(|base| {
-            let known = if base == 0 { Self::default() } else { table(base - 1)? };
+        let known = |base: usize| if base == 0 { Some(Self::default()) } else { table(base - 1) };
+        if let Some(base) = (0..=BASES).find(|&base| known(base).as_ref() == Some(self)) {
+            put_varint(out, base as u64);
+            put_varint(out, 0);
+            return;
+        }
+        let forms = (0..=BASES).filter_map(|base| {
+            let known = known(base)?;
             let mut form = Vec::new();
             put_varint(&mut form, base as u64);
             self.write_changes(&known, &mut form);
@@ -135,7 +141,8 @@ struct Change {
     inserted: std::ops::Range<usize>,
 }
 
-/// The changes that turn `base` into `layout`, by the longest common subsequence of their opcodes; at most 256 × 256 steps.
+/// The changes that turn `base` into `layout`, by the longest common subsequence of their opcodes; at most 256 × 256
+/// steps.
 fn changes(base: &Layout, layout: &Layout) -> Vec<Change> {
     let shapes = |of: &Layout| (0..of.opcode_count()).map(|opcode| of.shape(opcode)).collect::<Vec<_>>();
     let (old, new) = (shapes(base), shapes(layout));

@@ -1,0 +1,7 @@
+class Animal { static count = 0; #secret = 'hidden'; name = 'none'; constructor(name) { this.name = name; Animal.count++; } get secret() { return this.#secret; } set secret(v) { this.#secret = v; } speak() { return `${this.name} speaks`; } static make(...names) { return names.map((n) => new Animal(n)); } has(o) { return #secret in o; } ['computed' + 1]() { return 1; } #hidden() { return 2; } call() { return this.#hidden(); } }
+class Dog extends Animal { constructor(name, {breed = 'unknown', ...others} = {}) { super(name); this.breed = breed; this.others = others; } speak() { return super.speak() + ', it barks'; } async fetchAll(list) { for (const x of list) { if (!await x) continue; yield1(x); } } *legs() { yield* [1, 2, 3, 4]; } }
+function yield1(x) { const {a, b: [c, ...d] = []} = x ?? {}; return a?.b?.c ?? [c, ...d]; }
+for (const d of [new Dog('Rex', {breed: 'collie', age: 3}), ...Animal.make('a', 'b')]) { print(d.speak(), () => d); }
+label: for (let i = 0, j = 10; i < j; i++, j--) { for (let k of [1, 2]) { if (k === i) continue label; print(() => i + k); } }
+function types(x) { if (typeof x === 'string') return 1; if (typeof x === 'number') return 2; if (typeof x == 'undefined') return 3; if (typeof x === 'function') return 4; return typeof x === 'object'; }
+print(types(1), Object.assign({}, {a: 1}), {__proto__: {inherited: 1}, own: 2, more: 'text'}, [1, , 3], new Map([[1, 2]]), Math.floor(1.5), 1 >>> 0);
