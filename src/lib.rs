@@ -6,6 +6,10 @@
 //!
 //! Without features the crate is what a device needs: read a patch, apply it, verify the result.
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "diff")]
+pub mod exchange;
 pub mod files;
 pub mod codec;
 pub mod hash;

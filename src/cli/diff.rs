@@ -1,0 +1,164 @@
+//! `smidge diff`: old and new in, patch out.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{
+    Failure, Format, Say,
+    engine::diff,
+    hash::kind,
+    input::{Output, is_dash},
+    say::{Taken, peak_memory_bytes},
+    size,
+};
+use crate::{exchange, tree::Tree};
+
+/// Writes the patch that turns OLD into NEW. Both are files, or both are folders.
+///
+/// The same inputs, options and version give the same patch, whatever the number of threads.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What the patch will be applied to
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// What it will turn OLD into
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// Where to write the patch; `-` for standard output
+    #[arg(long, short, value_name = "PATCH")]
+    output: PathBuf,
+    /// How long to search for a smaller patch
+    #[arg(long, value_enum, default_value_t = Effort::Default)]
+    effort: Effort,
+    /// How to write the patch down
+    #[arg(long, value_enum, default_value_t = Format::Smidge)]
+    format: Format,
+    /// Memory that applying the patch may take, such as 8MB
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_memory: Option<u64>,
+}
+
+/// How long to search for a smaller patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Effort {
+    /// Seconds for the largest apps
+    Fast,
+    /// What a release deserves
+    Default,
+    /// Every byte counts, minutes do not
+    Max,
+}
+
+impl From<Effort> for diff::Effort {
+    fn from(effort: Effort) -> Self {
+        match effort {
+            Effort::Fast => Self::Fast,
+            Effort::Default => Self::Default,
+            Effort::Max => Self::Max,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, say: Say) -> Result<(), Failure> {
+    if arguments.format != Format::Smidge {
+        return run_foreign(arguments, say);
+    }
+    let taken = Taken::start();
+    let bar = say.bar("diff");
+    let mut options =
+        diff::Options { effort: arguments.effort.into(), progress: bar.progress(), ..diff::Options::default() };
+    if let Some(bytes) = arguments.max_memory {
+        options.apply_memory_bytes = bytes;
+    }
+    let mut output = Output::create(&arguments.output)?;
+    let summary = diff::diff(&arguments.old, &arguments.new, output.writer(), &options)?;
+    output.commit()?;
+    drop(bar);
+    let value = json!({
+        "old": end(&summary.old),
+        "new": end(&summary.new),
+        "patch_bytes": summary.patch_bytes,
+        "format": "smidge",
+        "secs": taken.time().as_secs_f64(),
+        "peak_memory_bytes": peak_memory_bytes(),
+    });
+    let new_bytes = summary.new.total_bytes();
+    let lines = format!(
+        "old    {}\nnew    {}\npatch  {:>8}  {} of new, in {}\n",
+        end_line(&summary.old),
+        end_line(&summary.new),
+        size::show(summary.patch_bytes),
+        size::percent(summary.patch_bytes, new_bytes),
+        taken.words(),
+    );
+    say.result(&value, &lines, is_dash(&arguments.output))
+}
+
+/// Writes another program's patch of one file and applies it again before it appears.
+fn run_foreign(arguments: &Arguments, say: Say) -> Result<(), Failure> {
+    if arguments.max_memory.is_some() {
+        return Err(Failure::usage("only smidge's own format can promise with --max-memory what applying will take"));
+    }
+    let taken = Taken::start();
+    let (old, new) = (read_file(&arguments.old)?, read_file(&arguments.new)?);
+    let (patch, name) = match arguments.format {
+        Format::Bsdiff => (exchange::bsdiff::diff(&old, &new)?, "bsdiff"),
+        Format::Bidiff | Format::Smidge => (exchange::bidiff::diff(&old, &new)?, "bidiff"),
+    };
+    let mut output = Output::create(&arguments.output)?;
+    output.writer().write_all(&patch).map_err(|source| Failure::io("write", &arguments.output, &source))?;
+    output.commit()?;
+    let patch_bytes = patch.len() as u64;
+    let value = json!({
+        "old": { "kind": "file", "bytes": old.len() },
+        "new": { "kind": "file", "bytes": new.len() },
+        "patch_bytes": patch_bytes,
+        "format": name,
+        "secs": taken.time().as_secs_f64(),
+        "peak_memory_bytes": peak_memory_bytes(),
+    });
+    let lines = format!(
+        "old    {:>8}\nnew    {:>8}\npatch  {:>8}  {} of new, in {}\n",
+        size::show(old.len() as u64),
+        size::show(new.len() as u64),
+        size::show(patch_bytes),
+        size::percent(patch_bytes, new.len() as u64),
+        taken.words(),
+    );
+    say.result(&value, &lines, is_dash(&arguments.output))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path.is_dir() {
+        return Err(Failure::unusable(format_args!(
+            "{} is a folder; this format knows only files, smidge's own knows both",
+            path.display()
+        )));
+    }
+    fs::read(path).map_err(|source| Failure::io("read", path, &source))
+}
+
+/// One end of a patch in JSON.
+pub(super) fn end(tree: &Tree) -> Value {
+    json!({
+        "hash": tree.hash().to_string(),
+        "kind": kind(tree.kind),
+        "files": tree.entries.len(),
+        "bytes": tree.total_bytes(),
+    })
+}
+
+/// One end of a patch for people, about 60 columns.
+pub(super) fn end_line(tree: &Tree) -> String {
+    let files = match (tree.kind, tree.entries.len()) {
+        (crate::tree::Kind::File, _) => "1 file".to_owned(),
+        (_, 1) => "1 file in a folder".to_owned(),
+        (_, files) => format!("{files} files in a folder"),
+    };
+    format!("{:>8}  {files}, {}…", size::show(tree.total_bytes()), &tree.hash().to_string()[..16])
+}

@@ -1,0 +1,125 @@
+//! The command line, one file per command.
+//!
+//! Results for people go to standard output in at most 80 columns, progress and errors to standard error. With `--json`
+//! the result is one JSON object on standard output, and an error one on standard error.
+
+mod apply;
+mod completions;
+mod demo;
+mod diff;
+mod engine;
+mod failure;
+mod hash;
+mod input;
+mod inspect;
+mod man;
+mod say;
+mod size;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use failure::Failure;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the input cannot be used: missing, damaged, not a patch, above a limit
+  2  the command line is wrong
+  3  a verification failed: the old or the new content is not what the patch
+     was made for; nothing was written";
+
+/// Over-the-air updates that weigh a smidge: the smallest patch from one release to the next.
+#[derive(Debug, Parser)]
+#[command(name = "smidge", version, after_help = EXIT_CODES, max_term_width = 80, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    say: Say,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How much to tell, and in which form.
+#[derive(Debug, Clone, Copy, Args)]
+struct Say {
+    /// Print nothing but errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the patch that turns OLD into NEW
+    Diff(diff::Arguments),
+    /// Turn OLD into NEW with a patch
+    Apply(apply::Arguments),
+    /// Tell what a patch holds and what each part weighs
+    Inspect(inspect::Arguments),
+    /// Check that a patch applies to OLD, writing nothing
+    Verify(verify::Arguments),
+    /// Print the hash of a file or folder
+    Hash(hash::Arguments),
+    /// Show on a real app what an update weighs; needs no input
+    Demo(demo::Arguments),
+    /// Print the completions for a shell
+    Completions(completions::Arguments),
+    /// Write the manual pages into a folder
+    Man(man::Arguments),
+}
+
+/// How a patch is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Smidge's own: smallest, bound to both ends, verified
+    Smidge,
+    /// BSDIFF40, which bspatch and Expo clients read; files only, holds no hashes
+    Bsdiff,
+    /// A bidiff stream in zstd, which bipatch and Shorebird read; files only, holds no hashes
+    Bidiff,
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.run(cli.say) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(cli.say);
+            failure.exit_code()
+        }
+    }
+}
+
+impl Command {
+    fn run(self, say: Say) -> Result<(), Failure> {
+        match self {
+            Self::Diff(arguments) => diff::run(&arguments, say),
+            Self::Apply(arguments) => apply::run(&arguments, say),
+            Self::Inspect(arguments) => inspect::run(&arguments, say),
+            Self::Verify(arguments) => verify::run(&arguments, say),
+            Self::Hash(arguments) => hash::run(&arguments, say),
+            Self::Demo(arguments) => demo::run(&arguments, say),
+            Self::Completions(arguments) => completions::run(&arguments),
+            Self::Man(arguments) => man::run(&arguments),
+        }
+    }
+}
+
+/// The whole command line as clap sees it, for completions and manual pages.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}
