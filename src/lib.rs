@@ -12,6 +12,8 @@ pub mod cli;
 pub mod exchange;
 pub mod files;
 pub mod codec;
+#[cfg(feature = "diff")]
+pub mod diff;
 pub mod hash;
 pub mod hermes;
 pub mod limits;

@@ -1,0 +1,158 @@
+//! Places of old by the eight bytes that stand there: only those bytes that also stand in the parts of new that anchors
+//! do not explain, so that the index is as large as the difference and not as large as old.
+
+use std::ops::Range;
+
+use super::agree::Ends;
+
+/// Bytes that are hashed.
+pub const WORD: usize = 8;
+/// Candidates looked at to either side of the expected place.
+const MAX_LOOKED: usize = 32;
+
+/// A place of old that agrees with a place of new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where in old.
+    pub old: usize,
+    /// Bytes that agree, counted up to the limit given.
+    pub len: usize,
+}
+
+/// Places of old, grouped by hash, ascending in each group.
+#[derive(Debug, Default)]
+pub struct Index {
+    starts: Vec<u32>,
+    places: Vec<u32>,
+    shift: u32,
+}
+
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<WORD>()?))
+}
+
+#[inline]
+fn mix(word: u64) -> u64 {
+    let word = (word ^ word >> 29).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    word ^ word >> 32
+}
+
+/// Which hashes occur in new, with a small share of errors.
+struct Filter {
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+impl Filter {
+    fn new(new: &[u8], parts: &[Range<usize>]) -> Self {
+        let words: usize = parts.iter().map(|part| part.len()).sum();
+        let log = (words.saturating_mul(8)).next_power_of_two().trailing_zeros().clamp(12, 28);
+        let mut filter = Self { bits: vec![0; 1 << (log - 6)], shift: 64 - log };
+        for part in parts {
+            for at in part.clone() {
+                let Some(word) = word(new, at) else { break };
+                let bit = filter.bit(mix(word));
+                filter.bits[bit >> 6] |= 1 << (bit & 63);
+            }
+        }
+        filter
+    }
+
+    #[inline]
+    fn bit(&self, mixed: u64) -> usize {
+        (mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> self.shift) as usize
+    }
+
+    #[inline]
+    fn has(&self, mixed: u64) -> bool {
+        let bit = self.bit(mixed);
+        self.bits[bit >> 6] >> (bit & 63) & 1 != 0
+    }
+}
+
+impl Index {
+    /// The places of old whose eight bytes stand in one of `parts` of new. Takes time linear in old and the parts, and
+    /// at most eight bytes for each byte of old. Empty where old has 4 GiB or more.
+    #[must_use]
+    pub fn new(ends: Ends, parts: &[Range<usize>]) -> Self {
+        let old = ends.old;
+        if old.len() < WORD || old.len() > u32::MAX as usize || parts.iter().all(|part| part.is_empty()) {
+            return Self::default();
+        }
+        let filter = Filter::new(ends.new, parts);
+        let words = old.windows(WORD).map(|window| mix(u64::from_le_bytes(*window.first_chunk().unwrap_or(&[0; WORD]))));
+        let hits = words.clone().filter(|&mixed| filter.has(mixed)).count();
+        let log = hits.next_power_of_two().trailing_zeros().clamp(4, 30);
+        let shift = 64 - log;
+        let group = |mixed: u64| (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize;
+        // starts[g + 1] counts group g, then says where it begins, and in the end where it ends.
+        let mut starts = vec![0u32; (1 << log) + 2];
+        for mixed in words.clone().filter(|&mixed| filter.has(mixed)) {
+            starts[group(mixed) + 2] += 1;
+        }
+        for i in 2..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let mut places = vec![0u32; hits];
+        for (place, mixed) in words.enumerate().filter(|&(_, mixed)| filter.has(mixed)) {
+            let next = &mut starts[group(mixed) + 1];
+            places[*next as usize] = place as u32;
+            *next += 1;
+        }
+        Self { starts, places, shift }
+    }
+
+    /// Candidates for `new`, of at least eight bytes: those nearest to the `expected` place of old, up to `looked` to
+    /// either side.
+    #[inline]
+    pub fn find(&self, ends: Ends, new: usize, expected: i64, looked: usize, most: usize, mut each: impl FnMut(Candidate)) {
+        let (Some(word), false) = (word(ends.new, new), self.places.is_empty()) else { return };
+        let group = (mix(word).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
+        let places = &self.places[self.starts[group] as usize..self.starts[group + 1] as usize];
+        let looked = looked.min(MAX_LOOKED);
+        let middle = if places.len() <= looked { 0 } else { places.partition_point(|&place| i64::from(place) < expected) };
+        let places = &places[middle.saturating_sub(looked)..places.len().min(middle + looked)];
+        let wanted = &ends.new[new..];
+        let wanted = &wanted[..most.min(wanted.len())];
+        for &place in places {
+            let len = super::agree::forward(&ends.old[place as usize..], wanted);
+            if len >= WORD {
+                each(Candidate { old: place as usize, len });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::tests::noise;
+
+    #[test]
+    fn every_place_of_a_word_is_found_nearest_first() {
+        let part = b"function";
+        let mut old = noise(1, 4000);
+        for at in [100, 900, 2000, 3992] {
+            old[at..at + 8].copy_from_slice(part);
+        }
+        let ends = Ends { old: &old, new: part };
+        let index = Index::new(ends, &[0..1]);
+        let places = |expected, looked| {
+            let mut found = vec![];
+            index.find(ends, 0, expected, looked, 64, |candidate| found.push(candidate.old));
+            found
+        };
+        assert_eq!(places(0, 8), [100, 900, 2000, 3992]);
+        assert_eq!(places(1000, 1), [900, 2000]);
+        assert_eq!(places(9000, 1), [3992]);
+        assert_eq!(places(-5, 1), [100]);
+    }
+
+    #[test]
+    fn only_what_new_needs_is_indexed() {
+        let old = noise(2, 100_000);
+        let index = Index::new(Ends { old: &old, new: &old[500..600] }, &[0..100]);
+        assert!(index.places.len() >= 93 && index.places.len() < 20_000, "{}", index.places.len());
+    }
+}

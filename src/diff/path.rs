@@ -1,0 +1,427 @@
+//! The cheapest way through one part of new: a shortest path over a few diagonals and a state for literals, one byte
+//! of new at a time where diagonals are in doubt, at the speed of comparing where one explains new.
+
+use super::agree::{Ends, Stretch};
+use super::anchors::Run;
+use super::costs::Costs;
+use super::index::Index;
+
+/// How thorough the search is.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// Diagonals kept at once.
+    pub states: usize,
+    /// Bytes to either side of the expected place that are compared directly.
+    pub near: usize,
+    /// Candidates of the index to either side of the expected place.
+    pub looked: usize,
+    /// Bytes of agreement that one diagonal needs to end the doubt.
+    pub certain: usize,
+    /// What no search is made for.
+    pub stretch: Stretch,
+}
+
+/// A part of the way: new from `start` on along `diagonal`, or as literals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Where in new it starts.
+    pub start: usize,
+    /// Place in old minus place in new; of a literal, the diagonal before.
+    pub diagonal: i64,
+    /// Whether new is not copied here.
+    pub literal: bool,
+}
+
+/// Bytes by which a search begins before the place where the diagonal in force ends.
+const BEFORE: usize = 12;
+/// A match must be this long to be tried.
+const SHORTEST: usize = 4;
+/// Agreement beyond this does not make a candidate better.
+const TELLING: usize = 64;
+/// Agreement of diagonals not in force is looked ahead for this far.
+const AHEAD: usize = 256;
+/// Diagonals remembered.
+const RECENT: usize = 8;
+/// Legs held before the way is settled.
+const HELD: usize = 1 << 16;
+
+const NO_LEG: u32 = u32::MAX;
+
+#[derive(Clone, Copy)]
+struct Node {
+    leg: Leg,
+    parent: u32,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    diagonal: i64,
+    cost: u64,
+    node: u32,
+    /// The byte before differed.
+    differed: bool,
+    /// Known to agree up to here.
+    agrees_to: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Literal {
+    /// The diagonal before.
+    diagonal: i64,
+    since: usize,
+    cost: u64,
+    node: u32,
+}
+
+/// The cheapest of all states.
+#[derive(Clone, Copy)]
+struct Best {
+    diagonal: i64,
+    /// The place of new behind the last copied byte.
+    since: usize,
+    cost: u64,
+    node: u32,
+    /// Index of the state; none for the literal.
+    state: Option<usize>,
+}
+
+/// The way through part of new.
+pub struct Path<'a> {
+    ends: Ends<'a>,
+    index: &'a Index,
+    costs: &'a Costs,
+    search: Search,
+    at: usize,
+    end: usize,
+    states: Vec<State>,
+    literal: Literal,
+    nodes: Vec<Node>,
+    legs: Vec<Leg>,
+    recent: [i64; RECENT],
+    /// Bytes, candidates and comparisons so far: what time is made of.
+    steps: u64,
+}
+
+/// Walks new from `start` to `end`. `diagonal` is the one in force at the start, `runs` the anchors in this part.
+/// Returns legs sorted by start, the first at `start`, and the steps taken.
+#[must_use]
+pub fn walk(
+    ends: Ends,
+    index: &Index,
+    costs: &Costs,
+    search: Search,
+    part: std::ops::Range<usize>,
+    diagonal: i64,
+    runs: &[Run],
+) -> (Vec<Leg>, u64) {
+    let literal = Literal { diagonal, since: part.start, cost: 0, node: 0 };
+    let leg = Leg { start: part.start, diagonal, literal: true };
+    let mut path = Path {
+        ends,
+        index,
+        costs,
+        search,
+        at: part.start,
+        end: part.end,
+        states: Vec::with_capacity(search.states + 1),
+        literal,
+        nodes: vec![Node { leg, parent: NO_LEG }],
+        legs: Vec::new(),
+        recent: [diagonal; RECENT],
+        steps: 0,
+    };
+    path.run(runs);
+    path.settle();
+    (path.legs, path.steps)
+}
+
+impl Path<'_> {
+    fn run(&mut self, mut runs: &[Run]) {
+        let mut anchors: [Option<i64>; 2] = [None; 2];
+        while self.at < self.end {
+            while let Some((run, rest)) = runs.split_first().filter(|(run, _)| run.new <= self.at) {
+                self.remember(run.diagonal());
+                anchors[0] = Some(run.diagonal());
+                runs = rest;
+            }
+            anchors[1] = runs.first().filter(|run| run.new - self.at < 64).map(Run::diagonal);
+            let best = self.best();
+            if self.leap(&best) {
+                continue;
+            }
+            self.add_candidates(&best, &anchors);
+            self.relax(&best);
+            self.consume();
+            if self.nodes.len() > HELD {
+                self.settle();
+            }
+        }
+    }
+
+    fn best(&self) -> Best {
+        let literal = &self.literal;
+        let mut best = Best {
+            diagonal: literal.diagonal,
+            since: literal.since,
+            cost: literal.cost,
+            node: literal.node,
+            state: None,
+        };
+        for (i, state) in self.states.iter().enumerate() {
+            if state.cost < best.cost {
+                best = Best {
+                    diagonal: state.diagonal,
+                    since: self.at,
+                    cost: state.cost,
+                    node: state.node,
+                    state: Some(i),
+                };
+            }
+        }
+        best
+    }
+
+    /// The cost of going on along `diagonal` from `best`.
+    fn jump(&self, best: &Best, diagonal: i64) -> u64 {
+        if diagonal == best.diagonal {
+            return u64::from(self.costs.jump);
+        }
+        // Copying is expected to go on behind the last copied byte of old.
+        self.costs.jump(diagonal - best.diagonal + (self.at - best.since) as i64)
+    }
+
+    /// Where the best diagonal agrees for long: goes to just before the end of what it explains.
+    fn leap(&mut self, best: &Best) -> bool {
+        let Some(i) = best.state else { return false };
+        let state = self.states[i];
+        let mut agrees_to = state.agrees_to.max(self.at);
+        if agrees_to - self.at < self.search.certain {
+            agrees_to += self.ends.agreement(agrees_to, state.diagonal, self.search.certain);
+        }
+        if agrees_to - self.at < self.search.certain {
+            self.states[i].agrees_to = agrees_to;
+            return false;
+        }
+        agrees_to += self.ends.agreement(agrees_to, state.diagonal, self.end.saturating_sub(agrees_to));
+        self.states[i].agrees_to = agrees_to;
+        // Diagonals that end no later than the best one cannot become better on the way.
+        let (ends, at) = (self.ends, self.at);
+        let mut place = 0;
+        self.states.retain_mut(|other| {
+            place += 1;
+            if place - 1 == i {
+                return true;
+            }
+            let known = other.agrees_to.max(at);
+            if known - at < AHEAD {
+                other.agrees_to = known + ends.agreement(known, other.diagonal, AHEAD);
+            }
+            other.agrees_to > agrees_to
+        });
+        self.steps += self.states.len() as u64;
+        let alone = self.states.len() == 1;
+        let mut to = agrees_to;
+        if alone {
+            to = self.ends.follow(agrees_to.min(self.end), state.diagonal, &self.search.stretch).min(self.end);
+        }
+        if to < self.end {
+            to = to.saturating_sub(BEFORE).max(self.at);
+        }
+        let skipped = (to - self.at) as u64;
+        if skipped == 0 {
+            return false;
+        }
+        for other in &mut self.states {
+            other.cost += skipped * u64::from(self.costs.agrees);
+            other.differed = false;
+        }
+        self.literal.cost += skipped * u64::from(self.costs.literal);
+        self.at = to;
+        self.remember(state.diagonal);
+        if alone && self.nodes.len() > HELD / 4 {
+            self.settle();
+        }
+        true
+    }
+
+    fn remember(&mut self, diagonal: i64) {
+        if self.recent[0] != diagonal {
+            let place = self.recent.iter().position(|&known| known == diagonal).unwrap_or(RECENT - 1);
+            self.recent[..=place].rotate_right(1);
+            self.recent[0] = diagonal;
+        }
+    }
+
+    fn add_candidates(&mut self, best: &Best, anchors: &[Option<i64>; 2]) {
+        if self.ends.new.len() - self.at < SHORTEST {
+            return;
+        }
+        let recent = self.recent;
+        for diagonal in recent.into_iter().chain(anchors.iter().flatten().copied()) {
+            self.offer(best, diagonal);
+        }
+        self.steps += 1;
+        let in_force = best.state.map_or(0, |i| self.states[i].agrees_to.saturating_sub(self.at));
+        let expected = self.at as i64 + best.diagonal;
+        if in_force < SHORTEST && self.search.near > 0 {
+            self.add_near(best, best.since as i64 + best.diagonal);
+            if best.since != self.at && self.at - best.since <= self.search.near {
+                self.add_near(best, expected);
+            }
+        }
+        let mut found: [(u64, i64, usize); 2] = [(0, 0, 0); 2];
+        let mut looked = 0;
+        self.index.find(self.ends, self.at, expected, self.search.looked, TELLING, |candidate| {
+            looked += 1;
+            let diagonal = candidate.old as i64 - self.at as i64;
+            let gain = candidate.len as u64 * u64::from(self.costs.literal);
+            let gain = (gain + (8 << 6)).saturating_sub(self.jump(best, diagonal));
+            let candidate = (gain, diagonal, candidate.len);
+            if gain > found[0].0 {
+                found = [candidate, found[0]];
+            } else if gain > found[1].0 {
+                found[1] = candidate;
+            }
+        });
+        self.steps += looked;
+        for (_, diagonal, len) in found.into_iter().filter(|&(gain, _, _)| gain > 0) {
+            self.enter(best, diagonal, len);
+        }
+    }
+
+    /// Looks for the next four bytes of new around `place` of old.
+    fn add_near(&mut self, best: &Best, place: i64) {
+        let near = self.search.near as i64;
+        let from = (place - near).clamp(0, self.ends.old.len() as i64) as usize;
+        let to = (place + near + 4).clamp(0, self.ends.old.len() as i64) as usize;
+        let Some(&wanted) = self.ends.new[self.at..].first_chunk::<4>() else { return };
+        let (mut before, mut behind) = (None, None);
+        for (i, window) in self.ends.old[from..to].windows(4).enumerate() {
+            if window == wanted {
+                let found = from + i;
+                if (found as i64) < place {
+                    before = Some(found);
+                } else {
+                    behind = Some(found);
+                    break;
+                }
+            }
+        }
+        self.steps += 1;
+        for found in [behind, before].into_iter().flatten() {
+            self.offer(best, found as i64 - self.at as i64);
+        }
+    }
+
+    /// Enters a diagonal if it agrees for the next bytes.
+    fn offer(&mut self, best: &Best, diagonal: i64) {
+        let known = self.states.iter().any(|state| state.diagonal == diagonal);
+        if !known && self.ends.agreement(self.at, diagonal, SHORTEST) == SHORTEST {
+            self.enter(best, diagonal, SHORTEST);
+        }
+    }
+
+    /// Adds a state for a diagonal that agrees for `len` bytes, reached from the best one.
+    fn enter(&mut self, best: &Best, diagonal: i64, len: usize) {
+        if self.states.iter().any(|state| state.diagonal == diagonal) {
+            return;
+        }
+        let cost = best.cost + self.jump(best, diagonal);
+        if self.states.len() >= self.search.states {
+            let worst = (0..self.states.len()).filter(|&i| Some(i) != best.state).max_by_key(|&i| self.states[i].cost);
+            let Some(worst) = worst.filter(|&i| self.states[i].cost > cost) else { return };
+            let node = self.node(Leg { start: self.at, diagonal, literal: false }, best.node);
+            self.states[worst] = State { diagonal, cost, node, differed: false, agrees_to: self.at + len };
+            return;
+        }
+        let node = self.node(Leg { start: self.at, diagonal, literal: false }, best.node);
+        self.states.push(State { diagonal, cost, node, differed: false, agrees_to: self.at + len });
+    }
+
+    fn node(&mut self, leg: Leg, parent: u32) -> u32 {
+        self.nodes.push(Node { leg, parent });
+        (self.nodes.len() - 1) as u32
+    }
+
+    /// Lets every state be reached from the best one.
+    fn relax(&mut self, best: &Best) {
+        for i in 0..self.states.len() {
+            let state = self.states[i];
+            if Some(i) == best.state || state.cost <= best.cost + u64::from(self.costs.jump) {
+                continue;
+            }
+            let cost = best.cost + self.jump(best, state.diagonal);
+            if cost < state.cost {
+                let node = self.node(Leg { start: self.at, diagonal: state.diagonal, literal: false }, best.node);
+                self.states[i] = State { cost, node, differed: false, ..state };
+            }
+        }
+        if best.state.is_some() {
+            let cost = best.cost + u64::from(self.costs.leave);
+            if cost < self.literal.cost {
+                let node = self.node(Leg { start: self.at, diagonal: best.diagonal, literal: true }, best.node);
+                self.literal = Literal { diagonal: best.diagonal, since: self.at, cost, node };
+            }
+        }
+    }
+
+    /// Takes one byte of new in every state and drops the states that are of no more use.
+    fn consume(&mut self) {
+        let costs = self.costs;
+        self.literal.cost += u64::from(costs.literal);
+        let mut least = self.literal.cost;
+        let (ends, at) = (self.ends, self.at);
+        for state in &mut self.states {
+            let agrees = if at < state.agrees_to { Some(true) } else { ends.agrees(at, state.diagonal) };
+            let cost = match agrees {
+                Some(true) if state.differed => costs.agrees_again,
+                Some(true) => costs.agrees,
+                Some(false) if state.differed => costs.differs_again,
+                Some(false) => costs.differs,
+                None => 1 << 20,
+            };
+            state.differed = agrees != Some(true);
+            state.cost += u64::from(cost);
+            least = least.min(state.cost);
+        }
+        let useless = least + 60 * 64;
+        let entered = least + u64::from(costs.jump);
+        self.states.retain(|state| state.cost < useless && !(state.differed && state.cost > entered + 20 * 64));
+        self.steps += 1 + self.states.len() as u64;
+        self.at += 1;
+    }
+
+    /// Makes the cheapest way so far final: only its last state stays.
+    fn settle(&mut self) {
+        let best = self.best();
+        let from = self.legs.len();
+        let mut node = best.node;
+        let mut end = self.at;
+        while let Some(&Node { leg, parent }) = self.nodes.get(node as usize) {
+            if leg.start < end {
+                self.legs.push(leg);
+                end = leg.start;
+            }
+            node = parent;
+        }
+        self.legs[from..].reverse();
+        let leg = Leg { start: self.at, diagonal: best.diagonal, literal: best.state.is_none() };
+        self.nodes.clear();
+        self.nodes.push(Node { leg, parent: NO_LEG });
+        self.literal = Literal { diagonal: best.diagonal, since: best.since, cost: best.cost, node: 0 };
+        match best.state {
+            Some(i) => {
+                let state = State { node: 0, cost: 0, ..self.states[i] };
+                self.states.clear();
+                self.states.push(state);
+                self.literal.cost = u64::from(self.costs.leave) * 2;
+                let leg = Leg { literal: true, ..leg };
+                self.literal.node = self.node(leg, 0);
+            }
+            None => {
+                self.states.clear();
+                self.literal.cost = 0;
+            }
+        }
+    }
+}
