@@ -64,16 +64,16 @@ impl<'a> Ends<'a> {
     #[must_use]
     pub fn agreement(&self, new: usize, diagonal: i64, most: usize) -> usize {
         let Some(place) = self.place(new, diagonal) else { return 0 };
-        let new = &self.new[new..];
+        let new = self.new.get(new..).unwrap_or(&[]);
         forward(&self.old[place..], &new[..most.min(new.len())])
     }
 
-    /// Whether the byte at `new` agrees along the diagonal; `None` where old has no byte there.
+    /// Whether the byte at `new` agrees along the diagonal; `None` where either end has no byte there.
     #[inline]
     #[must_use]
     pub fn agrees(&self, new: usize, diagonal: i64) -> Option<bool> {
         let place = usize::try_from(new as i64 + diagonal).ok()?;
-        Some(*self.old.get(place)? == self.new[new])
+        Some(self.old.get(place)? == self.new.get(new)?)
     }
 
     /// The end of the stretch from `new` on that the diagonal explains: all differences in it are few, and followed
@@ -85,10 +85,10 @@ impl<'a> Ends<'a> {
             let (mut differing, mut at) = (0, end);
             loop {
                 // One difference, then what agrees behind it.
-                match self.agrees(at, diagonal) {
-                    Some(_) if at < self.new.len() => differing += 1,
-                    _ => return end,
+                if self.agrees(at, diagonal).is_none() {
+                    return end;
                 }
+                differing += 1;
                 if differing > stretch.differing {
                     return end;
                 }

@@ -44,7 +44,9 @@ const CUT_RUN: usize = 512;
 
 fn search(effort: Effort) -> Search {
     match effort {
-        Effort::Fast => Search { states: 3, near: 16, looked: 2, certain: 24, stretch: Stretch { differing: 2, calm: 16 } },
+        Effort::Fast => {
+            Search { states: 3, near: 16, looked: 2, certain: 24, stretch: Stretch { differing: 2, calm: 16 } }
+        }
         Effort::Default => {
             Search { states: 6, near: 32, looked: 8, certain: 32, stretch: Stretch { differing: 2, calm: 24 } }
         }

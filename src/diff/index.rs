@@ -81,7 +81,8 @@ impl Index {
             return Self::default();
         }
         let filter = Filter::new(ends.new, parts);
-        let words = old.windows(WORD).map(|window| mix(u64::from_le_bytes(*window.first_chunk().unwrap_or(&[0; WORD]))));
+        let words =
+            old.windows(WORD).map(|window| mix(u64::from_le_bytes(*window.first_chunk().unwrap_or(&[0; WORD]))));
         let hits = words.clone().filter(|&mixed| filter.has(mixed)).count();
         let log = hits.next_power_of_two().trailing_zeros().clamp(4, 30);
         let shift = 64 - log;
@@ -106,12 +107,21 @@ impl Index {
     /// Candidates for `new`, of at least eight bytes: those nearest to the `expected` place of old, up to `looked` to
     /// either side.
     #[inline]
-    pub fn find(&self, ends: Ends, new: usize, expected: i64, looked: usize, most: usize, mut each: impl FnMut(Candidate)) {
+    pub fn find(
+        &self,
+        ends: Ends,
+        new: usize,
+        expected: i64,
+        looked: usize,
+        most: usize,
+        mut each: impl FnMut(Candidate),
+    ) {
         let (Some(word), false) = (word(ends.new, new), self.places.is_empty()) else { return };
         let group = (mix(word).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
         let places = &self.places[self.starts[group] as usize..self.starts[group + 1] as usize];
         let looked = looked.min(MAX_LOOKED);
-        let middle = if places.len() <= looked { 0 } else { places.partition_point(|&place| i64::from(place) < expected) };
+        let middle =
+            if places.len() <= looked { 0 } else { places.partition_point(|&place| i64::from(place) < expected) };
         let places = &places[middle.saturating_sub(looked)..places.len().min(middle + looked)];
         let wanted = &ends.new[new..];
         let wanted = &wanted[..most.min(wanted.len())];
