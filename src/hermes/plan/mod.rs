@@ -1,0 +1,162 @@
+//! The build side: finds out what new is made of, and writes the hints.
+
+mod align;
+mod common;
+mod pairing;
+mod pieces;
+
+use std::io;
+
+use crate::codec::range::Encoder;
+
+use super::HermesError;
+use super::body::{Code, Lesson, read_info};
+use super::functions::{FunctionRun, Numbering};
+use super::hints::Hints;
+use super::layout::{self, Layout};
+use super::predict::{self, Image, Tally};
+use super::reader::Bytecode;
+use super::rows::{Edit, NONE};
+use super::splice::Op;
+use super::teacher::Teacher;
+
+/// What the build side hands to the engine.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// What the device needs beside old to compute the image.
+    pub hints: Vec<u8>,
+    /// What new is expected to be.
+    pub image: Vec<u8>,
+    /// What each byte of the image is.
+    pub tags: Vec<u8>,
+    /// Where the bytes of the hints went.
+    pub report: Tally,
+}
+
+impl Image for Plan {
+    fn put(&mut self, at: u64, bytes: &[u8], tag: u8) -> io::Result<()> {
+        let start = at as usize;
+        let end = start + bytes.len();
+        if self.image.len() < end {
+            self.image.resize(end, 0);
+            self.tags.resize(end, 0);
+        }
+        self.image[start..end].copy_from_slice(bytes);
+        self.tags[start..end].fill(tag);
+        Ok(())
+    }
+}
+
+struct Truth<'a> {
+    data: &'a [u8],
+    old: &'a [u8],
+    file: Bytecode,
+    layout: Layout,
+}
+
+impl Truth<'_> {
+    fn code(&self, data: &[u8], file: &Bytecode, index: usize) -> Code {
+        let mut data = data;
+        let function = &file.functions[index];
+        let size = function.size(&file.form);
+        Code::read(&mut data, &self.layout, function.offset().into(), size.into()).unwrap_or_default()
+    }
+}
+
+impl Teacher for Truth<'_> {
+    fn new(&self) -> Option<&Bytecode> {
+        Some(&self.file)
+    }
+
+    fn splice(&self, old: &[u8], new: &[u8]) -> Vec<Op> {
+        pieces::find(old, new)
+    }
+
+    fn rows(&self, old: &[[u32; 2]], new: &[[u32; 2]]) -> Vec<Edit> {
+        let mut pairs = common::pairs(old, new);
+        pairs.push((old.len(), new.len()));
+        let mut edits: Vec<Edit> = Vec::new();
+        let (mut i, mut j) = (0, 0);
+        let mut keep = 0;
+        for (to_i, to_j) in pairs {
+            if to_i > i || to_j > j {
+                edits.push(Edit { keep, skip: (to_i - i) as u32, insert: (to_j - j) as u32 });
+                keep = 0;
+            }
+            keep += 1;
+            (i, j) = (to_i + 1, to_j + 1);
+        }
+        // The last pair is the end of both.
+        edits.push(Edit { keep: keep - 1, skip: 0, insert: 0 });
+        edits
+    }
+
+    fn functions(&self, numbering: &Numbering<'_>) -> Vec<FunctionRun> {
+        let strings = numbering.strings;
+        let renamed = |id: u32| match strings.get(id as usize) {
+            Some(&NONE) | None => id | 1 << 31,
+            Some(&to) => to,
+        };
+        let form = &self.file.form;
+        let faces = |data: &[u8], file: &Bytecode, string: &dyn Fn(u32) -> u32| -> Vec<pairing::Face> {
+            let face = |(i, function)| pairing::face(&self.layout, form, function, &self.code(data, file, i), string);
+            file.functions.iter().enumerate().map(face).collect()
+        };
+        let old = faces(self.old, numbering.old, &renamed);
+        let new = faces(self.data, &self.file, &|id| id);
+        pairing::runs(&pairing::pair(&old, &new))
+    }
+
+    fn body(&self, index: usize, base: Option<&Code>, predicted: &[u8]) -> Option<Lesson> {
+        let function = *self.file.functions.get(index)?;
+        let code = self.code(self.data, &self.file, index);
+        let mut data = self.data;
+        let info = read_info(&mut data, &self.file, &function).ok()?;
+        let align = match base {
+            Some(_) if code.bytes == predicted => (0..code.instructions.len() as u32).collect(),
+            Some(base) => align::align(&self.layout, base, predicted, &code),
+            None => vec![NONE; code.instructions.len()],
+        };
+        Some(Lesson { function, code, info, align })
+    }
+}
+
+/// Plans how to make `new` from `old`; `None` where one of them is not bytecode of a known version, or they are of
+/// different versions.
+#[must_use]
+pub fn plan(old: &[u8], new: &[u8]) -> Option<Plan> {
+    try_plan(old, new).ok()
+}
+
+fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
+    let before = Bytecode::read(&mut &old[..])?;
+    let file = Bytecode::read(&mut &new[..])?;
+    if before.form != file.form {
+        return Err(HermesError::Form { what: "old and new are of different versions" });
+    }
+    let bodies = |data, file: &Bytecode| -> Vec<&[u8]> { spans(data, file) };
+    let all = [bodies(old, &before), bodies(new, &file)].concat();
+    let layout = layout::choose(file.form.version, all.into_iter());
+    let layout = layout.ok_or(HermesError::Form { what: "its instructions are of an unknown layout" })?;
+    drop(before);
+    let truth = Truth { data: new, old, file, layout };
+    let mut plan = Plan::default();
+    let mut hints = Hints::new(Encoder::default());
+    let limit = new.len() as u64 * 2 + (1 << 16);
+    let layout = truth.layout.clone();
+    let spent = |hints: &Hints<Encoder>| hints.coder.len() as u64;
+    let report = predict::run(&mut hints, &mut &old[..], &truth, Some(&layout), &mut plan, limit, spent)?;
+    plan.image.resize(report.image_bytes as usize, 0);
+    plan.tags.resize(report.image_bytes as usize, 0);
+    plan.report = report;
+    plan.hints = hints.coder.finish();
+    Ok(plan)
+}
+
+fn spans<'a>(data: &'a [u8], file: &Bytecode) -> Vec<&'a [u8]> {
+    let span = |function: &super::function::Function| {
+        let start = function.offset() as usize;
+        data.get(start..start + function.size(&file.form) as usize).unwrap_or_default()
+    };
+    file.functions.iter().map(span).collect()
+}

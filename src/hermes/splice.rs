@@ -1,0 +1,139 @@
+//! A buffer of new as pieces of the same buffer of old and text between them, and the map of places that follows.
+
+use crate::codec::literal::Aligned;
+use crate::codec::range::Coder;
+
+use super::HermesError;
+use super::hints::{Flag, Hints, Sort};
+use super::teacher::Teacher;
+
+/// Text of new, then a piece of old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Op {
+    /// Bytes of text.
+    pub text: u32,
+    /// Where the piece begins in old.
+    pub from: u32,
+    /// Its bytes; 0 only at the end.
+    pub bytes: u32,
+}
+
+/// Where pieces of old went.
+#[derive(Debug, Clone, Default)]
+pub struct Moves {
+    /// Old start, new start, bytes; by old start, not overlapping.
+    pieces: Vec<(u32, u32, u32)>,
+}
+
+impl Moves {
+    fn of(ops: &[Op]) -> Self {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        for op in ops {
+            at += op.text;
+            if op.bytes > 0 {
+                pieces.push((op.from, at, op.bytes));
+            }
+            at += op.bytes;
+        }
+        // Where pieces overlap in old, the one that begins first has the bytes.
+        pieces.sort_unstable();
+        let mut end = 0;
+        pieces.retain_mut(|(from, to, bytes)| {
+            let cut = end.max(*from) - *from;
+            let kept = cut < *bytes;
+            if kept {
+                (*from, *to, *bytes) = (*from + cut, *to + cut, *bytes - cut);
+                end = *from + *bytes;
+            }
+            kept
+        });
+        Self { pieces }
+    }
+
+    /// The map of a buffer that stays as it is.
+    fn identity(bytes: usize) -> Self {
+        Self { pieces: vec![(0, 0, bytes as u32)] }
+    }
+
+    fn piece(&self, at: u32) -> Option<(u32, u32, u32)> {
+        let after = self.pieces.partition_point(|&(from, _, _)| from <= at);
+        after.checked_sub(1).map(|index| self.pieces[index])
+    }
+
+    /// Where the `bytes` bytes at `at` of old went, if they stayed together.
+    #[must_use]
+    pub fn span(&self, at: u32, bytes: u64) -> Option<u32> {
+        let (from, to, length) = self.piece(at)?;
+        let into = at - from;
+        (u64::from(into) + bytes <= u64::from(length)).then_some(to + into)
+    }
+
+    /// Where the byte at `at` of old went, or where it would be by the piece before it.
+    #[must_use]
+    pub fn point(&self, at: u32) -> u32 {
+        self.piece(at).map_or(at, |(from, to, _)| to.wrapping_add(at - from))
+    }
+}
+
+/// Codes a buffer: what it is in new, and where the pieces of old went.
+///
+/// # Errors
+/// [`HermesError::Hints`] or [`HermesError::Starved`] for damaged hints; [`HermesError::TooLarge`] above `limit`.
+pub fn code<C: Coder>(
+    hints: &mut Hints<C>,
+    old: &[u8],
+    new: Option<&[u8]>,
+    teacher: &impl Teacher,
+    limit: u64,
+) -> Result<(Vec<u8>, Moves), HermesError> {
+    if !hints.flag(new.is_some_and(|new| new != old), Flag::SectionChanged, 0) {
+        return Ok((old.to_vec(), Moves::identity(old.len())));
+    }
+    let size = hints.near(new.map_or(0, <[u8]>::len) as u32, old.len() as u32, Sort::Size, [1, 0, 0, 0])?;
+    if u64::from(size) > limit {
+        return Err(HermesError::TooLarge { needed: size.into(), limit });
+    }
+    let size = size as usize;
+    let lesson = new.map_or(Vec::new(), |new| teacher.splice(old, new));
+    let mut lesson = lesson.iter();
+    let mut out: Vec<u8> = Vec::new();
+    let mut ops = Vec::new();
+    // Where old would go on if nothing had been inserted or left out.
+    let mut next = 0usize;
+    let mut habit = 0u32;
+    while out.len() < size {
+        let told = lesson.next().copied().unwrap_or(Op { text: (size - out.len()) as u32, from: 0, bytes: 0 });
+        let text = hints.number(told.text, Sort::LiteralRun, [habit, 0, 0, 0])? as usize;
+        if text > size - out.len() {
+            return Err(HermesError::Hints { what: "text beyond the end of a buffer" });
+        }
+        for _ in 0..text {
+            let byte = new.and_then(|new| new.get(out.len())).copied().unwrap_or_default();
+            let stood = |at: usize| old.get(at).copied().unwrap_or_default();
+            let aligned = Aligned { byte: stood(next), next: stood(next + 1), hint: 0 };
+            out.push(hints.text(byte, aligned));
+        }
+        hints.check()?;
+        let mut op = Op { text: text as u32, from: 0, bytes: 0 };
+        if out.len() < size {
+            op.from = hints.near(told.from, next as u32, Sort::CopyFrom, [habit, text.min(20) as u32, 0, 0])?;
+            let from = op.from as usize;
+            let most = (size - out.len()).min(old.len().saturating_sub(from));
+            if hints.flag(told.bytes as usize == most, Flag::ToEnd, 0) {
+                op.bytes = most as u32;
+            } else {
+                op.bytes = hints.number(told.bytes, Sort::CopyRun, [habit, 0, 0, 0])?;
+            }
+            let piece = old.get(from..from.saturating_add(op.bytes as usize));
+            let piece = piece.filter(|piece| !piece.is_empty() && piece.len() <= most);
+            let piece = piece.ok_or(HermesError::Hints { what: "a piece that is not in old" })?;
+            out.extend_from_slice(piece);
+            hints.copied(piece);
+            habit = u32::from(from == next) << 1 | u32::from(op.bytes > 64);
+            next = from + piece.len();
+        }
+        ops.push(op);
+    }
+    Ok((out, Moves::of(&ops)))
+}

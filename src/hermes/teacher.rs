@@ -1,0 +1,50 @@
+//! Where the encoder's answers come from: the coding path is one for both sides, and asks a [`Teacher`] what to say.
+
+use super::body::{Code, Lesson};
+use super::functions::{FunctionRun, Numbering};
+use super::reader::Bytecode;
+use super::rows::Edit;
+use super::splice::Op;
+
+/// Knows new. The device's one, [`Absent`], knows nothing and is never asked.
+pub trait Teacher {
+    /// New, parsed, if this is the build side.
+    fn new(&self) -> Option<&Bytecode>;
+
+    /// How `new` is put together from pieces of `old`.
+    fn splice(&self, old: &[u8], new: &[u8]) -> Vec<Op>;
+
+    /// How the rows of `new` are made from `old`.
+    fn rows(&self, old: &[[u32; 2]], new: &[[u32; 2]]) -> Vec<Edit>;
+
+    /// Which function of old each one of new is.
+    fn functions(&self, numbering: &Numbering<'_>) -> Vec<FunctionRun>;
+
+    /// The body of function `index` of new, aligned with `base` where there is one.
+    fn body(&self, index: usize, base: Option<&Code>, predicted: &[u8]) -> Option<Lesson>;
+}
+
+/// Nobody knows: the device.
+pub struct Absent;
+
+impl Teacher for Absent {
+    fn new(&self) -> Option<&Bytecode> {
+        None
+    }
+
+    fn splice(&self, _old: &[u8], _new: &[u8]) -> Vec<Op> {
+        Vec::new()
+    }
+
+    fn rows(&self, _old: &[[u32; 2]], _new: &[[u32; 2]]) -> Vec<Edit> {
+        Vec::new()
+    }
+
+    fn functions(&self, _numbering: &Numbering<'_>) -> Vec<FunctionRun> {
+        Vec::new()
+    }
+
+    fn body(&self, _index: usize, _base: Option<&Code>, _predicted: &[u8]) -> Option<Lesson> {
+        None
+    }
+}
