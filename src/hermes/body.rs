@@ -307,7 +307,8 @@ impl Bodies {
                 expected[i] = match (operand.kind, base) {
                     (Kind::JumpTable | Kind::StringTable, _) => {
                         // Tables lie behind the instructions, one behind the other.
-                        Some((coded.code.bytes.len() as u64 + tables_bytes).wrapping_sub(instruction.at.into()) as u32 as u64)
+                        Some((coded.code.bytes.len() as u64 + tables_bytes).wrapping_sub(instruction.at.into()) as u32
+                            as u64)
                     }
                     (Kind::Jump, Some(base)) => Some(jump(operand, from, base, coded, instruction)),
                     (Kind::Register, Some(base)) => Some(self.past.register(value(operand, predicted, base.at))),

@@ -166,7 +166,15 @@ impl Form {
             info_field: Some(4),
             debug_words: if version < 91 { 2 } else { 3 },
         };
-        let new = Self { fields: IN_98, small_bytes: 12, size_field: 3, name_field: 4, info_field: None, debug_words: 1, ..old };
+        let new = Self {
+            fields: IN_98,
+            small_bytes: 12,
+            size_field: 3,
+            name_field: 4,
+            info_field: None,
+            debug_words: 1,
+            ..old
+        };
         match version {
             84..=96 => vec![old],
             98 => vec![new, Self { fields: FROM_99, ..new }],
@@ -185,8 +193,7 @@ impl Form {
     #[must_use]
     pub fn counts(&self) -> Vec<Count> {
         use Count::*;
-        let mut counts =
-            vec![FileLength, GlobalCode, Functions, Kinds, Identifiers, Strings, Overflows, StorageBytes];
+        let mut counts = vec![FileLength, GlobalCode, Functions, Kinds, Identifiers, Strings, Overflows, StorageBytes];
         if self.version >= 87 {
             counts.extend([BigInts, BigIntBytes]);
         }

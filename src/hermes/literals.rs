@@ -42,13 +42,7 @@ pub struct Use {
 }
 
 /// The literals that an instruction refers to.
-pub fn uses(
-    layout: &Layout,
-    shapes: &[[u32; 2]],
-    bytes: &[u8],
-    instruction: Instruction,
-    mut each: impl FnMut(Use),
-) {
+pub fn uses(layout: &Layout, shapes: &[[u32; 2]], bytes: &[u8], instruction: Instruction, mut each: impl FnMut(Use)) {
     let operands = layout.operands(instruction.opcode).unwrap_or_default();
     let mut elements = 0;
     for &operand in operands {

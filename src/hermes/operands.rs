@@ -151,7 +151,14 @@ impl Past {
     }
 
     /// Codes an opcode: `here` stands in the base at this place, `deleted` was left out just before.
-    pub fn code_opcode<C: Coder>(&mut self, hints: &mut Hints<C>, told: u8, here: u32, deleted: u32, recent: u32) -> u8 {
+    pub fn code_opcode<C: Coder>(
+        &mut self,
+        hints: &mut Hints<C>,
+        told: u8,
+        here: u32,
+        deleted: u32,
+        recent: u32,
+    ) -> u8 {
         let last = |count: u32| self.recent & ((1u64 << (8 * count)) - 1);
         let fold = |count: u32| hash(last(count) as u32, (last(count) >> 32) as u32 | count << 24);
         let expected = self.opcodes.get(self.opcode_match).copied().filter(|_| self.opcode_match > 0);

@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::io;
 
 use crate::codec::ends::Old;
-use crate::codec::mix::hash;
 use crate::codec::range::Coder;
 
 use super::body::{Bodies, Code};
-use super::form::{COUNTS, COUNTS_AT, Count, FOOTER_BYTES, Form, HEADER_BYTES, Places, Section};
+use super::form::{COUNTS, COUNTS_AT, Count, FOOTER_BYTES, HEADER_BYTES, Places, Section};
 use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use super::functions::{self, Numbering};
 use super::hints::{Flag, Hints, Sort};
 use super::layout::{self, Layout};
-use super::reader::{BLOBS, BUFFERS, Bytecode, IDENTIFIER_KIND, ROWS, expand_kinds, read_exact};
-use super::rows::{self, NONE, Sheet};
+use super::reader::{BLOBS, BUFFERS, Bytecode, ROWS, expand_kinds, read_exact};
+use super::rows::{self, Sheet};
 use super::strings::{self, Strings, identifier_hash};
 use super::teacher::Teacher;
 use super::{HermesError, body, literals, splice};
@@ -347,16 +346,12 @@ struct Header {
 }
 
 fn raw<C: Coder>(hints: &mut Hints<C>, byte: u8) -> u8 {
-    (0..8).rev().fold(0, |byte_so_far, place| {
-        byte_so_far << 1 | hints.coder.code(u32::from(byte >> place & 1), 1 << 15) as u8
-    })
+    (0..8)
+        .rev()
+        .fold(0, |byte_so_far, place| byte_so_far << 1 | hints.coder.code(u32::from(byte >> place & 1), 1 << 15) as u8)
 }
 
-fn code_header<C: Coder>(
-    hints: &mut Hints<C>,
-    file: &Bytecode,
-    new: Option<&Bytecode>,
-) -> Result<Header, HermesError> {
+fn code_header<C: Coder>(hints: &mut Hints<C>, file: &Bytecode, new: Option<&Bytecode>) -> Result<Header, HermesError> {
     let mut bytes = file.header;
     let told = new.map_or(file.header, |new| new.header);
     if hints.flag(told[12..32] != bytes[12..32], Flag::SourceChanged, 0) {
@@ -391,11 +386,7 @@ fn code_header<C: Coder>(
 }
 
 /// The layout of the instructions: that of the version, or one that the hints bring.
-fn code_layout<C: Coder>(
-    hints: &mut Hints<C>,
-    version: u32,
-    told: Option<&Layout>,
-) -> Result<Layout, HermesError> {
+fn code_layout<C: Coder>(hints: &mut Hints<C>, version: u32, told: Option<&Layout>) -> Result<Layout, HermesError> {
     let usual = layout::layout(version);
     if !hints.flag(told.is_some() && told != usual.as_ref(), Flag::HeaderChanged, 2)
         && let Some(usual) = usual

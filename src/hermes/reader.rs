@@ -141,7 +141,7 @@ impl Bytecode {
         }
         let places = Places::of(&form, &counts, file_bytes.saturating_sub(FOOTER_BYTES as u64))?;
         let mut bytes = Vec::new();
-        let mut section = |section: Section, old: &mut _| -> Result<Vec<u8>, HermesError> {
+        let section = |section: Section, old: &mut _| -> Result<Vec<u8>, HermesError> {
             let (at, length) = places.get(section);
             let mut bytes = Vec::new();
             read_exact(old, at, length, &mut bytes)?;
@@ -165,7 +165,8 @@ impl Bytecode {
             let (wide, mut offset, mut length) = (entry & 1 == 1, entry >> 1 & 0x7f_ffff, entry >> 24);
             if length == 255 {
                 let overflow = overflows.get(2 * offset as usize..2 * offset as usize + 2);
-                let &[at, count] = overflow.ok_or(HermesError::Form { what: "an overflowed string is missing" })? else {
+                let &[at, count] = overflow.ok_or(HermesError::Form { what: "an overflowed string is missing" })?
+                else {
                     return Err(HermesError::Form { what: "an overflowed string is missing" });
                 };
                 (offset, length) = (at, count);

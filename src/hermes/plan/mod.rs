@@ -11,6 +11,7 @@ use crate::codec::range::Encoder;
 
 use super::HermesError;
 use super::body::{Code, Lesson, read_info};
+use super::form::FOOTER_BYTES;
 use super::functions::{FunctionRun, Numbering};
 use super::hints::Hints;
 use super::layout::{self, Layout};
@@ -27,8 +28,10 @@ pub struct Plan {
     pub hints: Vec<u8>,
     /// What new is expected to be.
     pub image: Vec<u8>,
-    /// What each byte of the image is.
+    /// What each byte of the image is; the numbers are in [`predict::tag`].
     pub tags: Vec<u8>,
+    /// Whether the last 20 bytes of new are the SHA-1 of all before them, so that they need not be sent.
+    pub footer: bool,
     /// Where the bytes of the hints went.
     pub report: Tally,
 }
@@ -149,6 +152,8 @@ fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     plan.image.resize(report.image_bytes as usize, 0);
     plan.tags.resize(report.image_bytes as usize, 0);
     plan.report = report;
+    let (content, footer) = new.split_at(new.len().saturating_sub(FOOTER_BYTES));
+    plan.footer = sha1_smol::Sha1::from(content).digest().bytes() == footer;
     plan.hints = hints.coder.finish();
     Ok(plan)
 }
