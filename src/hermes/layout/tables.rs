@@ -2,9 +2,9 @@
 //!
 //! Facts of `BytecodeList.def` and `BytecodeVersion.h` at the commits and branches of each version
 //! (github.com/facebook/hermes), in a notation of their own. A line of a full table is `OPERANDS: NAMES`; the opcodes
-//! of all lines are numbered from 0. Where every opcode of a line has a wider twin right behind it, the line is `OPERANDS +SUFFIX OPERANDS: NAMES`.
-//! A change names an opcode of the table that it changes: `after NAME LINE` inserts, `drop NAMES` removes, `set LINE`
-//! lays the named opcodes out anew.
+//! of all lines are numbered from 0. Where every opcode of a line has a wider twin right behind it, the line is
+//! `OPERANDS +SUFFIX OPERANDS: NAMES`. A change names an opcode of the table that it changes: `after NAME LINE` inserts, `drop NAMES` removes,
+//! `set LINE` lays the named opcodes out anew.
 //!
 //! | operand | what it is |
 //! |---|---|
