@@ -17,5 +17,6 @@ pub mod diff;
 pub mod hash;
 pub mod hermes;
 pub mod limits;
+pub mod repack;
 pub mod tree;
 pub mod wire;
