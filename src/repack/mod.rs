@@ -15,6 +15,9 @@ mod flow;
 mod packer;
 mod residue;
 
+#[cfg(test)]
+mod tests;
+
 use thiserror::Error;
 
 #[cfg(feature = "diff")]
