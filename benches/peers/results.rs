@@ -46,10 +46,11 @@ impl Store {
         serde_json::from_slice(&fs::read(self.path(pair, coder)).ok()?).ok()
     }
 
-    /// An earlier outcome of the same program and command on the same sizes.
+    /// An earlier result of the same program and command on the same sizes.
     pub fn load_same(&self, pair: &Pair, coder: &Coder, version: &str) -> Option<Outcome> {
         let kept = self.load(&pair.name, coder.name)?;
-        let is_same = kept.version == version
+        let is_same = kept.is_ok()
+            && kept.version == version
             && kept.command == coder.diff
             && (kept.old_bytes, kept.new_bytes) == (pair.old_bytes, pair.new_bytes);
         is_same.then_some(kept)
