@@ -41,12 +41,27 @@ pub(super) fn find(old: &[u8], new: &[u8]) -> Result<Vec<Control>, ExchangeError
     }
     let prefix = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let suffix = old[prefix..].iter().rev().zip(new[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let seek = (old.len() - suffix - prefix) as i64;
-    let end = new.len();
-    Ok(vec![
-        Control { add: 0..prefix, old: 0, insert: prefix..end - suffix, seek },
-        Control { add: end - suffix..end, old: old.len() - suffix, insert: end..end, seek: 0 },
-    ])
+    let covers = [(0, 0, prefix), (new.len() - suffix, old.len() - suffix, suffix)];
+    Ok(along(covers.into_iter(), new.len()))
+}
+
+/// The controls along covers, each a place in new, one in old, and a length: ascending in new, disjoint, not empty.
+fn along(covers: impl Iterator<Item = (usize, usize, usize)>, new_len: usize) -> Vec<Control> {
+    let mut controls = vec![Control { add: 0..0, old: 0, insert: 0..0, seek: 0 }];
+    let mut position = 0;
+    for (new, old, len) in covers {
+        if let Some(last) = controls.last_mut() {
+            last.insert.end = new;
+            last.seek = old as i64 - position as i64;
+        }
+        position = old + len;
+        controls.push(Control { add: new..new + len, old, insert: new + len..new + len, seek: 0 });
+    }
+    if let Some(last) = controls.last_mut() {
+        last.insert.end = new_len;
+    }
+    controls.retain(|control| !control.add.is_empty() || !control.insert.is_empty() || control.seek != 0);
+    controls
 }
 
 /// Compares what is written with what is expected.

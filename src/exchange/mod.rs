@@ -9,6 +9,8 @@ pub mod bidiff;
 pub mod bsdiff;
 mod controls;
 mod replay;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 
