@@ -74,7 +74,7 @@ fn what_qbsdiff_writes_we_read() {
 
 #[test]
 fn a_truncated_patch_is_refused() {
-    let (old, new) = pairs().swap_remove(4);
+    let (old, new) = (b"one two three four".to_vec(), b"one 2 three 4 five".to_vec());
     let patch = bsdiff::diff(&old, &new).unwrap();
     for len in 0..patch.len() {
         // The stream of new bytes is the last; where none is needed, its end is not missed.
@@ -161,7 +161,7 @@ fn a_limit_on_new_is_kept() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn any_pair_comes_back(old in prop::collection::vec(0u8..4, 0..300), new in prop::collection::vec(0u8..4, 0..300)) {
