@@ -132,6 +132,24 @@ pub fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<
     }
 }
 
+/// Writes all of `bytes` at `offset` of `file`, leaving the file's own position alone where the system can.
+///
+/// # Errors
+/// As the system's.
+pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+    }
+    #[cfg(not(unix))]
+    {
+        use std::io::{Seek, SeekFrom, Write};
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
+    }
+}
+
 /// Whether the owner may execute the file. Never, where the system keeps no such bit.
 #[must_use]
 pub fn is_executable(metadata: &Metadata) -> bool {

@@ -6,6 +6,7 @@
 //!
 //! Without features the crate is what a device needs: read a patch, apply it, verify the result.
 
+pub mod apply;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "diff")]
@@ -17,6 +18,7 @@ pub mod diff;
 pub mod hash;
 pub mod hermes;
 pub mod limits;
+pub mod patch;
 pub mod repack;
 pub mod tree;
 pub mod wire;

@@ -56,6 +56,12 @@ impl Staged {
         &mut self.file
     }
 
+    /// Where the temporary lies until it is committed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Lets the file be executed, once it is in place.
     ///
     /// # Errors

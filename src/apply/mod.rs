@@ -1,0 +1,384 @@
+//! Patch and old make new: streamed, bounded in memory, verified before anyone sees it.
+//!
+//! Old is verified first and read in place; new is written forward into a temporary beside the target, hashed on the
+//! way, forced to disk and renamed into place when all of it is what the patch promised.
+
+mod output;
+mod scratch;
+mod space;
+mod target;
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::codec::edits::EditError;
+use crate::codec::models::Models;
+use crate::codec::range::{Coder, Decoder};
+use crate::codec::text::Guide;
+use crate::files::FileError;
+use crate::hash::Hash;
+use crate::hermes::{self, HermesError};
+use crate::limits::Limits;
+use crate::patch::entries::{self, Content, EntriesError, Method, NewEntry};
+use crate::patch::{FRAME_BYTES, Frames, Header, PatchError};
+use crate::tree::{self, Entry, Tree, TreeError};
+
+use output::Output;
+use scratch::Scratch;
+use space::Space;
+use target::Target;
+
+/// Told how many bytes of new are done, of how many.
+pub type Progress = Option<Arc<dyn Fn(u64, u64) + Send + Sync>>;
+
+/// How to apply.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Caps on what the patch may ask for.
+    pub limits: Limits,
+    /// Whom to tell of progress.
+    pub progress: Progress,
+}
+
+/// What was applied.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The header of the patch.
+    pub header: Header,
+    /// Old, as it was found.
+    pub old: Tree,
+    /// New, as it was made.
+    pub new: Tree,
+    /// Bytes of the patch.
+    pub patch_bytes: u64,
+}
+
+/// Why a patch was not applied. The target is as it was.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// The patch cannot be read, or is damaged.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The patch needs more memory than it may have.
+    #[error("applying needs {needed} bytes of memory, {limit} are allowed; raise the limit or take the full release")]
+    Memory {
+        /// What it needs.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// New is larger than it may be.
+    #[error("new has {found} bytes, {limit} are allowed; raise the limit")]
+    NewTooLarge {
+        /// Its size.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Old is not the one that the patch was made for.
+    #[error(
+        "old is not what the patch was made for: expected {expected}, found {found}; take the patch for the release \
+         that is there, or the full release"
+    )]
+    WrongOld {
+        /// The tree hash that the patch names.
+        expected: Hash,
+        /// That of what was found.
+        found: Hash,
+    },
+    /// What was made is not what the patch promised.
+    #[error("the result is not what the patch promised: expected {expected}, made {found}; nothing was changed")]
+    WrongNew {
+        /// The tree hash that the patch names.
+        expected: Hash,
+        /// That of what was made.
+        found: Hash,
+    },
+    /// The patch's list of files is damaged.
+    #[error(transparent)]
+    Entries(#[from] EntriesError),
+    /// Old or new is no usable tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The edits do not fit.
+    #[error("{path:?}: {source}")]
+    Edits {
+        /// The file of new.
+        path: String,
+        /// What is wrong.
+        source: EditError,
+    },
+    /// The prediction of Hermes bytecode does not fit.
+    #[error("{path:?}: {source}")]
+    Hermes {
+        /// The file of new.
+        path: String,
+        /// What is wrong.
+        source: HermesError,
+    },
+    /// The target cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl ApplyError {
+    /// Whether something was verified and found wrong: the patch, old, or the result.
+    #[must_use]
+    pub fn is_verification(&self) -> bool {
+        match self {
+            Self::Patch(error) => matches!(
+                error,
+                PatchError::Damaged { .. } | PatchError::Trailing { .. } | PatchError::Read { .. } | PatchError::Wire(_)
+            ),
+            Self::WrongOld { .. } | Self::WrongNew { .. } => true,
+            Self::Entries(_) | Self::Edits { .. } | Self::Hermes { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Memory of applying beside the models and the names of files: pages of old, buffers, one frame.
+pub const FIXED_BYTES: u64 = space::SPACE_BYTES + 4 * FRAME_BYTES as u64;
+
+/// Memory that an image of bytecode takes while it is made and read, for an old file of `old_bytes`.
+#[must_use]
+pub const fn image_bytes(old_bytes: u64) -> u64 {
+    scratch::SCRATCH_BYTES + (4 << 20) + old_bytes / 3
+}
+
+/// Applies `patch` to the file or folder `old`, and puts the result at `new`, which may be `old`.
+///
+/// # Errors
+/// [`ApplyError`]; `new` is then as it was before, and nothing is left beside it.
+pub fn apply(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Result<Summary, ApplyError> {
+    let (summary, target) = run(old, patch, new, options)?;
+    target.commit()?;
+    Ok(summary)
+}
+
+/// Does all that [`apply`] does in the system's folder for temporaries, and leaves nothing.
+///
+/// # Errors
+/// As [`apply`].
+pub fn verify(old: &Path, patch: &mut dyn Read, options: &Options) -> Result<Summary, ApplyError> {
+    let nowhere = std::env::temp_dir().join(format!("smidge-verify-{}", std::process::id()));
+    run(old, patch, &nowhere, options).map(|(summary, _)| summary)
+}
+
+fn run(
+    old: &Path,
+    patch: &mut dyn Read,
+    new: &Path,
+    options: &Options,
+) -> Result<(Summary, Target), ApplyError> {
+    let (header, header_bytes) = Header::read(patch)?;
+    let limits = &options.limits;
+    let needed = header.apply_memory_bytes.max(header.sizes.memory_bytes() + FIXED_BYTES);
+    if needed > limits.apply_memory_bytes {
+        return Err(ApplyError::Memory { needed, limit: limits.apply_memory_bytes });
+    }
+    if header.new_bytes > limits.new_bytes {
+        return Err(ApplyError::NewTooLarge { found: header.new_bytes, limit: limits.new_bytes });
+    }
+    let frames = Frames::new(patch, &header_bytes)?;
+    let tree = tree::scan(old)?;
+    let found = tree.hash();
+    if tree.kind != header.old_kind || found != header.old {
+        return Err(ApplyError::WrongOld { expected: header.old, found });
+    }
+    let limits = Limits { new_bytes: header.new_bytes, ..limits.clone() };
+    let target = Target::create(new, header.new_kind)?;
+    let mut job = Job {
+        models: Models::new(header.sizes),
+        coder: Decoder::new(frames),
+        space: Space::new(old, &tree),
+        target,
+        done: 0,
+        buffer: Vec::new(),
+        root: old,
+        old: &tree,
+        header: &header,
+        limits: &limits,
+        progress: &options.progress,
+    };
+    let made = job.run();
+    let Job { coder, target, .. } = job;
+    let mut frames = coder.into_inner();
+    // Where the patch itself was found damaged, that is why decoding went wrong.
+    frames.check()?;
+    let made = made?;
+    let patch_bytes = frames.finish()?;
+    let found = made.hash();
+    if found != header.new {
+        return Err(ApplyError::WrongNew { expected: header.new, found });
+    }
+    Ok((Summary { old: tree, new: made, patch_bytes, header }, target))
+}
+
+/// One application on its way.
+struct Job<'a, 'p> {
+    models: Models,
+    coder: Decoder<Frames<&'p mut dyn Read>>,
+    space: Space<'a>,
+    target: Target,
+    done: u64,
+    buffer: Vec<u8>,
+    root: &'a Path,
+    old: &'a Tree,
+    header: &'a Header,
+    limits: &'a Limits,
+    progress: &'a Progress,
+}
+
+impl Job<'_, '_> {
+    /// Makes all of new; its tree, hashed from what was written.
+    fn run(&mut self) -> Result<Tree, ApplyError> {
+        let Models { walk, text, .. } = &mut self.models;
+        let entries = entries::code(&mut self.coder, walk, text, self.old, &[], self.limits)?;
+        let mut tree = Tree { kind: self.header.new_kind, entries: Vec::with_capacity(entries.len()) };
+        for entry in &entries {
+            let size = match entry.content {
+                Content::Old(index) => self.old.entries[index].size,
+                Content::New(_) => 0,
+                Content::Coded { size, .. } => size,
+            };
+            let hash = Hash::from_bytes([0; Hash::BYTES]);
+            tree.entries.push(Entry { path: entry.path.clone(), size, executable: entry.executable, hash });
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            if let Content::New(other) = entry.content {
+                tree.entries[index].size = tree.entries[other].size;
+            }
+        }
+        tree.check()?;
+        let total = tree.total_bytes();
+        if total != self.header.new_bytes {
+            return Err(ApplyError::NewTooLarge { found: total, limit: self.header.new_bytes });
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            if let Content::Coded { size, base, method } = entry.content {
+                tree.entries[index].hash = self.decode(entry, size, base, method)?;
+                self.advance(size);
+            }
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            let from = match entry.content {
+                Content::Old(from) => space::open_old(self.root, self.old, from)
+                    .map_err(|source| self.old_error("read", from, source))?,
+                Content::New(other) => self.target.reopen(&entries[other].path)?,
+                Content::Coded { .. } => continue,
+            };
+            let size = tree.entries[index].size;
+            tree.entries[index].hash = self.copy(from, entry)?;
+            self.advance(size);
+        }
+        Ok(tree)
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.done += bytes;
+        if let Some(progress) = self.progress {
+            progress(self.done, self.header.new_bytes);
+        }
+    }
+
+    /// Decodes one file.
+    fn decode(
+        &mut self,
+        entry: &NewEntry,
+        size: u64,
+        base: Option<usize>,
+        method: Method,
+    ) -> Result<Hash, ApplyError> {
+        let place = match (base, method) {
+            (Some(base), Method::Hermes) => self.image(entry, base, size)?,
+            (Some(base), _) => self.space.start_of(base),
+            (None, _) => crate::codec::ends::Old::len(&self.space),
+        };
+        let file = self.target.create_file(&entry.path, entry.executable)?;
+        let mut out = Output::new(file, std::mem::take(&mut self.buffer));
+        let as_text = method == Method::Text;
+        let Self { models, coder, space, .. } = self;
+        let coded = models.code(coder, as_text, place, size, Guide::NONE, space, &mut out);
+        if let Some(source) = self.space.take_error() {
+            return Err(self.old_error("read", base.unwrap_or(0), source));
+        }
+        coded.map_err(|source| ApplyError::Edits { path: entry.path.clone(), source })?;
+        let (hash, buffer) = out.finish().map_err(|source| self.target.write_error(&entry.path, source))?;
+        self.buffer = buffer;
+        if let Some(path) = self.target.path_of(&entry.path) {
+            self.space.append_new(path, size);
+        }
+        Ok(hash)
+    }
+
+    /// Makes the image of bytecode that `entry` is coded against; its place.
+    fn image(&mut self, entry: &NewEntry, base: usize, size: u64) -> Result<u64, ApplyError> {
+        let old_bytes = self.old.entries[base].size;
+        let needed = self.header.sizes.memory_bytes() + FIXED_BYTES + image_bytes(old_bytes);
+        if needed > self.limits.apply_memory_bytes {
+            return Err(ApplyError::Memory { needed, limit: self.limits.apply_memory_bytes });
+        }
+        let len = self.models.walk.numbers.code(&mut self.coder, 0, HINTS, [0; 4]);
+        // Hints stand for what changed: more than new itself would have been no use.
+        if len > size || self.coder.starved() {
+            return Err(ApplyError::Edits { path: entry.path.clone(), source: EditError::Truncated });
+        }
+        let mut hints = Vec::new();
+        for _ in 0..len {
+            hints.push((0..8).fold(0, |byte, _| byte << 1 | self.coder.code(0, 1 << 15) as u8));
+            if self.coder.starved() {
+                return Err(ApplyError::Edits { path: entry.path.clone(), source: EditError::Truncated });
+            }
+        }
+        let mut image = Scratch::create_beside(&self.target.beside())?;
+        let limit = size.saturating_mul(2).saturating_add(1 << 20);
+        let made = hermes::predict(&mut self.space.part(base), &hints[..], &mut image, limit);
+        if let Some(source) = self.space.take_error() {
+            return Err(self.old_error("read", base, source));
+        }
+        let len = made.map_err(|source| ApplyError::Hermes { path: entry.path.clone(), source })?;
+        Ok(self.space.append_image(image, len))
+    }
+
+    /// Copies a file whole.
+    fn copy(&mut self, mut from: std::fs::File, entry: &NewEntry) -> Result<Hash, ApplyError> {
+        let file = self.target.create_file(&entry.path, entry.executable)?;
+        let mut out = Output::new(file, std::mem::take(&mut self.buffer));
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            match from.read(&mut piece) {
+                Ok(0) => break,
+                Ok(len) => crate::codec::ends::New::push(&mut out, &piece[..len]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    return Err(ApplyError::Io { action: "read", path: PathBuf::from(&entry.path), source });
+                }
+            }
+        }
+        let (hash, buffer) = out.finish().map_err(|source| self.target.write_error(&entry.path, source))?;
+        self.buffer = buffer;
+        Ok(hash)
+    }
+
+    fn old_error(&self, action: &'static str, index: usize, source: io::Error) -> ApplyError {
+        let path = self.old.entries.get(index).map_or_else(|| self.root.into(), |entry| self.root.join(&entry.path));
+        ApplyError::Io { action, path, source }
+    }
+}
+
+/// The sort of the number that tells how many bytes of hints follow.
+pub const HINTS: usize = 27;

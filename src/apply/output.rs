@@ -1,0 +1,60 @@
+//! New content on its way to a file: hashed while it is written, errors kept until somebody asks.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use crate::codec::ends::New;
+use crate::hash::{Hash, Hasher};
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Writes one new file.
+pub struct Output {
+    file: File,
+    buffer: Vec<u8>,
+    hasher: Hasher,
+    error: Option<io::Error>,
+}
+
+impl Output {
+    /// Into `file`. `buffer` is one that [`Output::finish`] gave back, or empty.
+    #[must_use]
+    pub fn new(file: File, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.reserve(BUFFER_BYTES);
+        Self { file, buffer, hasher: Hasher::new(), error: None }
+    }
+
+    fn flush(&mut self) {
+        self.hasher.update(&self.buffer);
+        if self.error.is_none() {
+            self.error = self.file.write_all(&self.buffer).err();
+        }
+        self.buffer.clear();
+    }
+
+    /// Writes what is left; the hash of all, and the buffer for the next file.
+    ///
+    /// # Errors
+    /// The first that writing met.
+    pub fn finish(mut self) -> io::Result<(Hash, Vec<u8>)> {
+        self.flush();
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok((self.hasher.finish(), self.buffer)),
+        }
+    }
+}
+
+impl New for Output {
+    #[inline]
+    fn push(&mut self, mut bytes: &[u8]) {
+        while self.buffer.len() + bytes.len() >= BUFFER_BYTES {
+            let (now, later) = bytes.split_at(BUFFER_BYTES - self.buffer.len());
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            self.flush();
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+}
