@@ -12,6 +12,7 @@ mod failure;
 mod hash;
 mod input;
 mod inspect;
+mod lint;
 mod man;
 mod say;
 mod size;
@@ -60,6 +61,8 @@ enum Command {
     Apply(apply::Arguments),
     /// Tell what a patch holds and what each part weighs
     Inspect(inspect::Arguments),
+    /// Explain why a patch between two builds is larger than it should be
+    Lint(lint::Arguments),
     /// Check that a patch applies to OLD, writing nothing
     Verify(verify::Arguments),
     /// Print the hash of a file or folder
@@ -102,6 +105,7 @@ impl Command {
             Self::Diff(arguments) => diff::run(&arguments, say),
             Self::Apply(arguments) => apply::run(&arguments, say),
             Self::Inspect(arguments) => inspect::run(&arguments, say),
+            Self::Lint(arguments) => lint::run(&arguments, say),
             Self::Verify(arguments) => verify::run(&arguments, say),
             Self::Hash(arguments) => hash::run(&arguments, say),
             Self::Demo(arguments) => demo::run(&arguments, say),

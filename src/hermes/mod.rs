@@ -17,6 +17,8 @@ pub mod function;
 pub mod functions;
 pub mod hints;
 pub mod layout;
+#[cfg(feature = "diff")]
+pub mod lint;
 pub mod literals;
 mod operands;
 #[cfg(feature = "diff")]
