@@ -31,6 +31,8 @@ pub enum Flag {
     HandlersChanged,
     TableChanged,
     Debug,
+    Packed,
+    StringEnds,
 }
 
 const FLAGS: usize = 16;
@@ -115,7 +117,7 @@ impl<C: Coder> Hints<C> {
         if self.coder.starved() { Err(HermesError::Starved) } else { Ok(()) }
     }
 
-    /// A rare yes; `variant` below 16 tells apart when.
+    /// A yes, mostly rare; `variant` below 16 tells apart when.
     pub fn flag(&mut self, yes: bool, flag: Flag, variant: usize) -> bool {
         let chance = &mut self.flags[flag as usize * VARIANTS + variant % VARIANTS];
         code_with(&mut self.coder, u32::from(yes), chance, 255) != 0

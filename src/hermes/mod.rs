@@ -19,8 +19,10 @@ pub mod hints;
 pub mod layout;
 #[cfg(feature = "diff")]
 pub mod lint;
+pub mod listing;
 pub mod literals;
 mod operands;
+pub mod packing;
 #[cfg(feature = "diff")]
 pub mod plan;
 pub mod predict;

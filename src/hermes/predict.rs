@@ -81,7 +81,7 @@ pub fn run<C: Coder>(
     let layout = code_layout(hints, file.form.version, layouts)?;
     let header = code_header(hints, &file, new)?;
     note("header", hints, &mut tally);
-    let strings = strings::code(hints, &file, teacher, limit)?;
+    let strings = strings::choose(hints, &file, teacher, limit)?;
     note("strings", hints, &mut tally);
 
     let mut buffers = literals::renumber(old, &file, &layout, &strings.map)?;

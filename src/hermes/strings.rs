@@ -9,12 +9,12 @@ use std::collections::HashMap;
 
 use crate::codec::range::Coder;
 
-use super::HermesError;
 use super::hints::{Flag, Hints, Sort};
 use super::reader::{Bytecode, IDENTIFIER_KIND, StringEntry};
 use super::rows::{self, NONE, Sheet};
 use super::splice::{self, Moves};
 use super::teacher::Teacher;
+use super::{HermesError, listing};
 
 /// New's strings, and what became of old's.
 #[derive(Debug)]
@@ -79,18 +79,48 @@ fn predict(old: &Bytecode, moves: &Moves) -> Vec<([u32; 2], u32)> {
     predicted
 }
 
-/// Codes the storage, the table and the kinds.
+/// Codes the storage.
+///
+/// # Errors
+/// As [`splice::code`].
+pub fn code_storage<C: Coder>(
+    hints: &mut Hints<C>,
+    old: &Bytecode,
+    teacher: &impl Teacher,
+    limit: u64,
+) -> Result<(Vec<u8>, Moves), HermesError> {
+    splice::code(hints, &old.storage, teacher.new().map(|new| &new.storage[..]), teacher, limit)
+}
+
+/// Codes the strings of new, as an edited storage or as a list that is packed anew.
+///
+/// # Errors
+/// As the coders of its parts.
+pub fn choose<C: Coder>(
+    hints: &mut Hints<C>,
+    old: &Bytecode,
+    teacher: &impl Teacher,
+    limit: u64,
+) -> Result<Strings, HermesError> {
+    if hints.flag(teacher.lists(), Flag::Packed, 0) {
+        return listing::code_strings(hints, old, teacher, limit);
+    }
+    let storage = code_storage(hints, old, teacher, limit)?;
+    code(hints, old, storage, teacher, limit)
+}
+
+/// Codes the table and the kinds of strings that lie in `storage`, where the pieces of old's went as `moves` say.
 ///
 /// # Errors
 /// As the coders of its parts.
 pub fn code<C: Coder>(
     hints: &mut Hints<C>,
     old: &Bytecode,
+    (storage, moves): (Vec<u8>, Moves),
     teacher: &impl Teacher,
     limit: u64,
 ) -> Result<Strings, HermesError> {
     let new = teacher.new();
-    let (storage, moves) = splice::code(hints, &old.storage, new.map(|new| &new.storage[..]), teacher, limit)?;
     let predicted = predict(old, &moves);
     let told: Option<Vec<[u32; 2]>> = new.map(|new| new.strings.iter().copied().map(row).collect());
     let rows: Vec<[u32; 2]> = predicted.iter().map(|&(row, _)| row).collect();

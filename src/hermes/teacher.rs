@@ -2,6 +2,7 @@
 
 use super::body::{Code, Lesson};
 use super::functions::{FunctionRun, Numbering};
+use super::listing::Change;
 use super::reader::Bytecode;
 use super::rows::Edit;
 use super::splice::Op;
@@ -13,6 +14,12 @@ pub trait Teacher {
 
     /// How `new` is put together from pieces of `old`.
     fn splice(&self, old: &[u8], new: &[u8]) -> Vec<Op>;
+
+    /// How the list of strings changes from `old`'s.
+    fn listing(&self, old: &Bytecode) -> Vec<Change>;
+
+    /// Whether the strings of new are best told as a list.
+    fn lists(&self) -> bool;
 
     /// How the rows of `new` are made from `old`.
     fn rows(&self, old: &[[u32; 2]], new: &[[u32; 2]]) -> Vec<Edit>;
@@ -34,6 +41,14 @@ impl Teacher for Absent {
 
     fn splice(&self, _old: &[u8], _new: &[u8]) -> Vec<Op> {
         Vec::new()
+    }
+
+    fn listing(&self, _old: &Bytecode) -> Vec<Change> {
+        Vec::new()
+    }
+
+    fn lists(&self) -> bool {
+        false
     }
 
     fn rows(&self, _old: &[[u32; 2]], _new: &[[u32; 2]]) -> Vec<Edit> {

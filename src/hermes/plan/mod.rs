@@ -5,6 +5,8 @@ mod common;
 mod pairing;
 mod pieces;
 
+pub(super) use common::ascending;
+
 use std::io;
 
 use crate::codec::range::Encoder;
@@ -15,10 +17,12 @@ use super::form::FOOTER_BYTES;
 use super::functions::{FunctionRun, Numbering};
 use super::hints::Hints;
 use super::layout::{self, Layout};
+use super::listing::{self, Change};
 use super::predict::{self, Image, Tally};
 use super::reader::Bytecode;
 use super::rows::{Edit, NONE};
 use super::splice::Op;
+use super::strings;
 use super::teacher::Teacher;
 
 /// What the build side hands to the engine.
@@ -55,6 +59,7 @@ struct Truth<'a> {
     old: &'a [u8],
     file: Bytecode,
     layout: Layout,
+    lists: bool,
 }
 
 impl Truth<'_> {
@@ -73,6 +78,14 @@ impl Teacher for Truth<'_> {
 
     fn splice(&self, old: &[u8], new: &[u8]) -> Vec<Op> {
         pieces::find(old, new)
+    }
+
+    fn listing(&self, old: &Bytecode) -> Vec<Change> {
+        listing::changes(old, &self.file)
+    }
+
+    fn lists(&self) -> bool {
+        self.lists
     }
 
     fn rows(&self, old: &[[u32; 2]], new: &[[u32; 2]]) -> Vec<Edit> {
@@ -141,8 +154,9 @@ fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     let all = [bodies(old, &before), bodies(new, &file)].concat();
     let layout = layout::choose(file.form.version, all.into_iter());
     let layout = layout.ok_or(HermesError::Form { what: "its instructions are of an unknown layout" })?;
+    let mut truth = Truth { data: new, old, file, layout, lists: false };
+    truth.lists = listing_pays(&truth, &before);
     drop(before);
-    let truth = Truth { data: new, old, file, layout };
     let mut plan = Plan::default();
     let mut hints = Hints::new(Encoder::default());
     let limit = new.len() as u64 * 2 + (1 << 16);
@@ -156,6 +170,25 @@ fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     plan.footer = sha1_smol::Sha1::from(content).digest().bytes() == footer;
     plan.hints = hints.coder.finish();
     Ok(plan)
+}
+
+/// Bytes that packing anew must save: it takes the device time.
+const PACKING_BYTES: usize = 64;
+
+/// Whether the strings are told in fewer bytes as a list.
+fn listing_pays(truth: &Truth<'_>, old: &Bytecode) -> bool {
+    let limit = truth.data.len() as u64 * 2 + (1 << 16);
+    let spent = |lists: bool| {
+        let mut hints = Hints::new(Encoder::default());
+        let coded = if lists {
+            listing::code_strings(&mut hints, old, truth, limit)
+        } else {
+            strings::choose(&mut hints, old, truth, limit)
+        };
+        coded.map_or(usize::MAX, |_| hints.coder.finish().len())
+    };
+    let plain = spent(false);
+    plain > PACKING_BYTES && listing::describes(&truth.file) && spent(true) + PACKING_BYTES < plain
 }
 
 fn spans<'a>(data: &'a [u8], file: &Bytecode) -> Vec<&'a [u8]> {

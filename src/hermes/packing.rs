@@ -1,0 +1,348 @@
+//! How the compiler packs strings into one storage: a string inside of another shares its bytes, and strings whose ends
+//! and beginnings agree overlap, the largest overlaps first.
+//!
+//! The rule is that of `ConsecutiveStringStorage.cpp` (github.com/facebook/hermes), the same from React Native 0.69 to
+//! Hermes V1. Every choice there follows from the order of the strings, so the storage follows from the list of them.
+//! Strings are looked at by their first character, one after the other, which keeps the memory small.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Longer strings are not searched for others.
+const LONGEST: usize = 24 * 1024;
+/// What a suffix must begin with to count, unless it is shorter.
+const TRIGRAM: usize = 3;
+const NONE: u32 = u32::MAX;
+
+/// Where the strings of a list lie.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Packed<T> {
+    /// The storage.
+    pub storage: Vec<T>,
+    /// Where each string begins in it.
+    pub offsets: Vec<u32>,
+}
+
+/// A character.
+pub trait Unit: Copy + Ord + Into<u32> {}
+impl Unit for u8 {}
+impl Unit for u16 {}
+
+/// A suffix of a string: its first units, so that comparing is quick, where it begins, and whose it is.
+#[derive(Clone, Copy)]
+struct Suffix {
+    key: u64,
+    at: u32,
+    owner: u32,
+}
+
+/// The overlap of a string's beginning with the ends of others.
+struct Overlap {
+    units: u32,
+    after: u32,
+    /// The strings that end so, in `owners`.
+    first: u32,
+    count: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Plan {
+    parent: u32,
+    /// Units into the parent, or of overlap with the one before.
+    into: u32,
+    next: u32,
+    before: u32,
+    /// The other end of the chain, right at both ends of it.
+    far: u32,
+}
+
+struct Strings<'a, T> {
+    text: &'a [T],
+    /// Where each string begins in `text`, and where the last one ends.
+    starts: &'a [u32],
+}
+
+impl<'a, T: Unit> Strings<'a, T> {
+    fn get(&self, index: u32) -> &'a [T] {
+        let (start, end) = (self.starts[index as usize], self.starts[index as usize + 1]);
+        &self.text[start as usize..end as usize]
+    }
+
+    fn suffix(&self, suffix: &Suffix) -> &'a [T] {
+        &self.text[suffix.at as usize..self.starts[suffix.owner as usize + 1] as usize]
+    }
+}
+
+/// A hasher for numbers that nobody chooses to collide: a collision costs time within a bound of its own.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let spread = (self.0 ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = spread ^ spread >> 29;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type SpreadSet = HashSet<u64, BuildHasherDefault<Spread>>;
+
+fn trigram<T: Unit>(units: &[T]) -> u64 {
+    units.iter().take(TRIGRAM).fold(0, |sum, &unit| sum << 16 | u64::from(unit.into()))
+}
+
+/// The first four units, and at least as great as those of any suffix that sorts before.
+fn key<T: Unit>(units: &[T]) -> u64 {
+    let mut key = 0;
+    for i in 0..4 {
+        key = key << 16 | units.get(i).map_or(0, |&unit| u64::from(unit.into()));
+    }
+    key
+}
+
+/// Packs the strings that lie in `text` and begin at `starts`, which ends with the length of `text`. The strings must
+/// be different from each other.
+pub fn pack<T: Unit>(text: &[T], starts: &[u32]) -> Packed<T> {
+    let strings = Strings { text, starts };
+    let count = starts.len().saturating_sub(1) as u32;
+    let alone = Plan { parent: NONE, into: 0, next: NONE, before: NONE, far: NONE };
+    let mut plans = vec![alone; count as usize];
+    let mut overlaps: Vec<Overlap> = Vec::new();
+    let mut owners: Vec<u32> = Vec::new();
+    search(&strings, count, &mut plans, &mut overlaps, &mut owners);
+    chain(&mut plans, &overlaps, &owners);
+    drop((overlaps, owners));
+    lay(&strings, count, &plans)
+}
+
+/// Finds for each string another one that contains it, and how its beginning overlaps with the ends of others.
+fn search<T: Unit>(
+    strings: &Strings<'_, T>,
+    count: u32,
+    plans: &mut [Plan],
+    overlaps: &mut Vec<Overlap>,
+    owners: &mut Vec<u32>,
+) {
+    let beginnings: SpreadSet =
+        (0..count).map(|index| strings.get(index)).filter(|s| s.len() >= TRIGRAM).map(trigram).collect();
+    // Suffixes that count, by their first unit.
+    let mut firsts: Vec<u32> = (0..count).filter_map(|index| strings.get(index).first().map(|&u| u.into())).collect();
+    firsts.sort_unstable();
+    firsts.dedup();
+    let mut places: Vec<u32> = vec![0; firsts.len() + 1];
+    let mut each = |visit: &mut dyn FnMut(usize, u32, u32)| {
+        for owner in 0..count {
+            let string = strings.get(owner);
+            if string.len() > LONGEST {
+                continue;
+            }
+            for at in 0..string.len() {
+                let rest = &string[at..];
+                if rest.len() < TRIGRAM || beginnings.contains(&trigram(rest)) {
+                    if let Ok(class) = firsts.binary_search(&rest[0].into()) {
+                        visit(class, strings.starts[owner as usize] + at as u32, owner);
+                    }
+                }
+            }
+        }
+    };
+    each(&mut |class, _, _| places[class + 1] += 1);
+    for class in 0..firsts.len() {
+        places[class + 1] += places[class];
+    }
+    let mut fill = places.clone();
+    let mut all = vec![(0u32, 0u32); places.last().map_or(0, |&total| total as usize)];
+    each(&mut |class, at, owner| {
+        all[fill[class] as usize] = (at, owner);
+        fill[class] += 1;
+    });
+    let mut by_first: Vec<(u32, u32)> =
+        (0..count).filter_map(|index| Some((strings.get(index).first().map(|&u| u.into())?, index))).collect();
+    by_first.sort_unstable();
+    let mut right = by_first.iter().peekable();
+    let mut suffixes: Vec<Suffix> = Vec::new();
+    for (class, &first) in firsts.iter().enumerate() {
+        suffixes.clear();
+        suffixes.extend(all[places[class] as usize..places[class + 1] as usize].iter().map(|&(at, owner)| {
+            let rest = &strings.text[at as usize..strings.starts[owner as usize + 1] as usize];
+            Suffix { key: key(rest), at, owner }
+        }));
+        suffixes.sort_unstable_by(|a, b| {
+            a.key.cmp(&b.key).then_with(|| strings.suffix(a).cmp(strings.suffix(b))).then(a.owner.cmp(&b.owner))
+        });
+        let mut lists = HashMap::new();
+        while let Some(&&(_, index)) = right.peek().filter(|&&&(unit, _)| unit == first) {
+            right.next();
+            look(strings, index, &suffixes, plans, overlaps, owners, &mut lists);
+        }
+    }
+    // As if the strings had been looked at in their order, the largest overlaps first.
+    overlaps.sort_by_key(|overlap| (std::cmp::Reverse(overlap.units), overlap.after));
+}
+
+/// Looks for one string's beginnings among the sorted suffixes with the same first unit.
+fn look<T: Unit>(
+    strings: &Strings<'_, T>,
+    index: u32,
+    suffixes: &[Suffix],
+    plans: &mut [Plan],
+    overlaps: &mut Vec<Overlap>,
+    owners: &mut Vec<u32>,
+    lists: &mut HashMap<usize, (u32, u32)>,
+) {
+    let string = strings.get(index);
+    let (mut low, mut high) = (0, suffixes.len());
+    for (depth, &unit) in string.iter().enumerate() {
+        let at = |suffix: &Suffix| strings.suffix(suffix).get(depth).copied();
+        if depth > 0 {
+            low += suffixes[low..high].partition_point(|suffix| at(suffix) < Some(unit));
+            high = low + suffixes[low..high].partition_point(|suffix| at(suffix) == Some(unit));
+        }
+        let itself = |suffix: &Suffix| suffix.owner == index && suffix.at == strings.starts[index as usize];
+        if low == high || low + 1 == high && itself(&suffixes[low]) {
+            return;
+        }
+        if depth + 1 < string.len() {
+            // The strings that end with this much of the string's beginning come first.
+            let whole = |suffix: &Suffix| strings.suffix(suffix).len() == depth + 1;
+            if whole(&suffixes[low]) {
+                let &mut (first, count) = lists.entry(low).or_insert_with(|| {
+                    let first = owners.len();
+                    owners.extend(suffixes[low..high].iter().take_while(|s| whole(s)).map(|suffix| suffix.owner));
+                    (first as u32, (owners.len() - first) as u32)
+                });
+                overlaps.push(Overlap { units: depth as u32 + 1, after: index, first, count });
+            }
+        } else {
+            for suffix in &suffixes[low..high] {
+                let plan = &mut plans[index as usize];
+                if suffix.owner != index && (plan.parent == NONE || plan.parent >= suffix.owner) {
+                    plan.parent = suffix.owner;
+                    plan.into = suffix.at - strings.starts[suffix.owner as usize];
+                }
+            }
+        }
+    }
+}
+
+/// Chains strings, the largest overlaps first.
+fn chain(plans: &mut [Plan], overlaps: &[Overlap], owners: &[u32]) {
+    // Owners at the beginning of a list that will never be free again are skipped for good.
+    let mut skipped: HashMap<u32, u32> = HashMap::new();
+    for overlap in overlaps {
+        let after = overlap.after;
+        let plan = plans[after as usize];
+        if plan.before != NONE || plan.parent != NONE {
+            continue;
+        }
+        let list = &owners[overlap.first as usize..(overlap.first + overlap.count) as usize];
+        let skip = skipped.entry(overlap.first).or_default();
+        let taken = |plans: &[Plan], owner: u32| {
+            let plan = plans[owner as usize];
+            plan.parent != NONE || plan.next != NONE
+        };
+        while list.get(*skip as usize).is_some_and(|&owner| taken(plans, owner)) {
+            *skip += 1;
+        }
+        // A chain must not bite its own tail.
+        let free = |&&owner: &&u32| {
+            let tail = plans[owner as usize].far;
+            !taken(plans, owner) && owner != after && tail != after
+        };
+        if let Some(&owner) = list[*skip as usize..].iter().find(free) {
+            let far = |plans: &[Plan], index: u32| {
+                let far = plans[index as usize].far;
+                if far == NONE { index } else { far }
+            };
+            let (start, end) = (far(plans, owner), far(plans, after));
+            plans[owner as usize].next = after;
+            plans[after as usize].before = owner;
+            plans[after as usize].into = overlap.units;
+            plans[start as usize].far = end;
+            plans[end as usize].far = start;
+        }
+    }
+}
+
+/// Lays the strings out in their order, each with its chain.
+fn lay<T: Unit>(strings: &Strings<'_, T>, count: u32, plans: &[Plan]) -> Packed<T> {
+    let mut packed = Packed { storage: Vec::new(), offsets: vec![NONE; count as usize] };
+    for index in 0..count {
+        // A string is laid out after the one that contains it; those are always longer, so this ends.
+        let mut inner = index;
+        let mut path = Vec::new();
+        while packed.offsets[inner as usize] == NONE && plans[inner as usize].parent != NONE {
+            path.push(inner);
+            inner = plans[inner as usize].parent;
+        }
+        if packed.offsets[inner as usize] == NONE {
+            if strings.get(inner).is_empty() {
+                packed.offsets[inner as usize] = 0;
+            } else {
+                let mut cursor = inner;
+                while plans[cursor as usize].before != NONE {
+                    cursor = plans[cursor as usize].before;
+                }
+                while cursor != NONE {
+                    let string = strings.get(cursor);
+                    let plan = plans[cursor as usize];
+                    let overlap = if plan.before == NONE { 0 } else { plan.into as usize };
+                    packed.offsets[cursor as usize] = (packed.storage.len() - overlap) as u32;
+                    packed.storage.extend_from_slice(&string[overlap..]);
+                    cursor = plan.next;
+                }
+            }
+        }
+        while let Some(child) = path.pop() {
+            let plan = plans[child as usize];
+            packed.offsets[child as usize] = packed.offsets[plan.parent as usize].wrapping_add(plan.into);
+        }
+    }
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(strings: &[&str]) -> (String, Vec<u32>) {
+        let mut starts = vec![0];
+        let mut text = Vec::new();
+        for string in strings {
+            text.extend_from_slice(string.as_bytes());
+            starts.push(text.len() as u32);
+        }
+        let packed = pack(&text, &starts);
+        for (string, &offset) in strings.iter().zip(&packed.offsets) {
+            assert!(packed.storage[offset as usize..].starts_with(string.as_bytes()));
+        }
+        (String::from_utf8(packed.storage).unwrap(), packed.offsets)
+    }
+
+    #[test]
+    fn strings_share_what_they_have_in_common() {
+        assert_eq!(packed(&["splitpea", "peasoup", "soup", "it"]), ("splitpeasoup".into(), vec![0, 5, 8, 3]));
+        assert_eq!(packed(&["", "a", "a b"]).0, "a b");
+    }
+
+    #[test]
+    fn rings_are_cut() {
+        assert_eq!(packed(&["abcxyz", "xyzabc"]).0.len(), 9);
+        assert_eq!(packed(&["aba", "bab"]).0.len(), 4);
+    }
+
+    #[test]
+    fn nothing_packs_to_nothing() {
+        assert_eq!(pack::<u8>(&[], &[0]), Packed::default());
+        assert_eq!(pack::<u16>(&[], &[]), Packed::default());
+    }
+}
