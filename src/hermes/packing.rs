@@ -139,7 +139,7 @@ fn search<T: Unit>(
     firsts.sort_unstable();
     firsts.dedup();
     let mut places: Vec<u32> = vec![0; firsts.len() + 1];
-    let mut each = |visit: &mut dyn FnMut(usize, u32, u32)| {
+    let each = |visit: &mut dyn FnMut(usize, u32, u32)| {
         for owner in 0..count {
             let string = strings.get(owner);
             if string.len() > LONGEST {
