@@ -1,21 +1,26 @@
 //! Deflate (RFC 1951), taken apart into content and residue and written back.
 //!
 //! The residue holds block headers as they stand, and the tokens of a block as records: a varint of literals, then
-//! length − 3 and the distance in two bytes. The literals themselves are the content's.
+//! length − 3; the distance only where it is not the nearest. The literals themselves are the content's.
 
 use super::{
     RepackError,
     bits::{BitReader, BitWriter},
     code::{Decoder, Encoder, Lengths},
     flow::{Flow, Give, Take},
+    nearest::{History, Nearest},
     residue::Residue,
 };
 use crate::wire::put_varint;
 
-/// Instead of a length: either of the two below follows.
+/// Instead of a length: one of those below follows.
 const ESCAPE: u8 = 255;
+/// The length 258.
 const LONGEST: u8 = 0;
 const BLOCK_END: u8 = 1;
+/// Length and distance, in two bytes each.
+const FAR: u8 = 2;
+const WINDOW_BITS: u32 = 15;
 /// Literals in one run of a residue; more than any file holds.
 const MAX_RUN: u64 = 1 << 40;
 
@@ -105,6 +110,7 @@ pub(super) fn take(
     limit: usize,
 ) -> Result<(), RepackError> {
     let start = content.len();
+    let mut nearest = Nearest::new(WINDOW_BITS, 3);
     loop {
         let (last, block) = header(&mut Take { bits, residue })?;
         match block {
@@ -114,7 +120,8 @@ pub(super) fn take(
                 content.extend_from_slice(bytes);
             }
             Block::Coded { literals, distances } => {
-                take_tokens(bits, &literals, &distances, start, content, residue, limit)?;
+                let mut tokens = Tokens { literals, distances, nearest: &mut nearest, start, limit };
+                tokens.take(bits, content, residue)?;
             }
         }
         if last {
@@ -123,44 +130,70 @@ pub(super) fn take(
     }
 }
 
-fn take_tokens(
-    bits: &mut BitReader<'_>,
-    literals: &Decoder,
-    distances: &Decoder,
+/// The tokens of one block while they are taken apart.
+struct Tokens<'a> {
+    literals: Decoder,
+    distances: Decoder,
+    nearest: &'a mut Nearest,
+    /// Where the stream's content starts.
     start: usize,
-    content: &mut Vec<u8>,
-    residue: &mut Vec<u8>,
     limit: usize,
-) -> Result<(), RepackError> {
-    let mut run_start = content.len();
-    loop {
-        let symbol = literals.read(bits)?;
-        if symbol < 256 {
-            content.push(symbol as u8);
-            continue;
+}
+
+impl Tokens<'_> {
+    fn take(
+        &mut self,
+        bits: &mut BitReader<'_>,
+        content: &mut Vec<u8>,
+        residue: &mut Vec<u8>,
+    ) -> Result<(), RepackError> {
+        let mut run_start = content.len();
+        loop {
+            let symbol = self.literals.read(bits)?;
+            if symbol < 256 {
+                content.push(symbol as u8);
+                continue;
+            }
+            put_varint(residue, (content.len() - run_start) as u64);
+            if symbol == 256 {
+                residue.extend_from_slice(&[ESCAPE, BLOCK_END]);
+                return super::check_size(content.len() + residue.len(), self.limit);
+            }
+            self.take_match(symbol, bits, content, residue)?;
+            run_start = content.len();
         }
-        put_varint(residue, (content.len() - run_start) as u64);
-        if symbol == 256 {
-            residue.extend_from_slice(&[ESCAPE, BLOCK_END]);
-            return super::check_size(content.len() + residue.len(), limit);
-        }
+    }
+
+    fn take_match(
+        &mut self,
+        symbol: u16,
+        bits: &mut BitReader<'_>,
+        content: &mut Vec<u8>,
+        residue: &mut Vec<u8>,
+    ) -> Result<(), RepackError> {
         let code = usize::from(symbol - 257);
         let base = *LENGTH_BASE.get(code).ok_or(RepackError::Damaged { what: "a length code" })?;
         let length = base + bits.take(u32::from(LENGTH_BITS[code]))? as u16;
         if length == 258 && code != 28 {
             return Err(RepackError::Unsupported { what: "a length of 258 in an unusual code" });
         }
-        let symbol = distances.read(bits)?;
+        let symbol = self.distances.read(bits)?;
         let base = *DISTANCE_BASE.get(usize::from(symbol)).ok_or(RepackError::Damaged { what: "a distance code" })?;
         let distance = base + bits.take(distance_bits(symbol))? as u16;
-        match length {
-            258 => residue.extend_from_slice(&[ESCAPE, LONGEST]),
-            _ => residue.push((length - 3) as u8),
+        super::check_size(content.len() + residue.len() + usize::from(length), self.limit)?;
+        super::copy_back(content, self.start, usize::from(distance), usize::from(length))?;
+        let text = &content[self.start..];
+        let at = text.len() - usize::from(length);
+        if self.nearest.find(text, 0, at, usize::from(length)) != Some(usize::from(distance)) {
+            residue.extend_from_slice(&[ESCAPE, FAR]);
+            residue.extend_from_slice(&length.to_be_bytes());
+            residue.extend_from_slice(&distance.to_be_bytes());
+        } else if length == 258 {
+            residue.extend_from_slice(&[ESCAPE, LONGEST]);
+        } else {
+            residue.push((length - 3) as u8);
         }
-        residue.extend_from_slice(&distance.to_be_bytes());
-        super::check_size(content.len() + residue.len() + usize::from(length), limit)?;
-        super::copy_back(content, start, usize::from(distance), usize::from(length))?;
-        run_start = content.len();
+        Ok(())
     }
 }
 
@@ -172,8 +205,8 @@ enum At {
     Stored(u32),
     /// Literals to write, then what the record names.
     Literals(u64),
-    /// Content bytes that a match covers.
-    Match(u16),
+    /// Content bytes that a match covers, the length of the match, and whether its codes come after it.
+    Match(u16, u16, bool),
 }
 
 /// Writes one stream back.
@@ -181,11 +214,13 @@ pub(super) struct Giving {
     at: At,
     last: bool,
     codes: Option<(Encoder, Encoder)>,
+    history: History,
 }
 
 impl Giving {
     pub(super) fn new() -> Self {
-        Self { at: At::Header, last: false, codes: None }
+        let history = History::new(Nearest::new(WINDOW_BITS, 3));
+        Self { at: At::Header, last: false, codes: None, history }
     }
 
     /// Goes on until `content` is used up or the stream is complete (then true), using up content from the front.
@@ -216,19 +251,28 @@ impl Giving {
                     };
                 }
                 At::Record => self.at = At::Literals(residue.number(MAX_RUN)?),
-                At::Stored(0) | At::Match(0) => {
-                    self.at = if matches!(self.at, At::Stored(_)) { At::Header } else { At::Record };
+                At::Stored(0) => self.at = At::Header,
+                At::Match(0, length, pending) => {
+                    let (length, pending) = (*length, *pending);
+                    self.at = At::Record;
+                    if pending {
+                        let distance = self.history.last(usize::from(length));
+                        let distance = distance.ok_or(RepackError::Damaged { what: "a copy from nowhere" })?;
+                        self.match_codes(length, distance as u16, bits)?;
+                    }
                 }
                 At::Literals(0) => self.at = self.after_literals(residue, bits)?,
                 _ if content.is_empty() => return Ok(false),
                 At::Stored(left) => {
                     let count = content.len().min(*left as usize);
                     bits.bytes.extend_from_slice(&content[..count]);
+                    self.history.push(&content[..count], false);
                     *left -= count as u32;
                     *content = &content[count..];
                 }
-                At::Match(left) => {
+                At::Match(left, _, pending) => {
                     let count = content.len().min(usize::from(*left));
+                    self.history.push(&content[..count], *pending);
                     *left -= count as u16;
                     *content = &content[count..];
                 }
@@ -239,6 +283,7 @@ impl Giving {
                             literals.write(u16::from(byte), bits)?;
                         }
                     }
+                    self.history.push(&content[..count], false);
                     *left -= count as u64;
                     *content = &content[count..];
                     // Bounds what waits to be drained.
@@ -251,28 +296,41 @@ impl Giving {
     }
 
     fn after_literals(&self, residue: &mut Residue<'_>, bits: &mut BitWriter) -> Result<At, RepackError> {
-        let Some((literals, distances)) = &self.codes else { return Err(RepackError::Damaged { what: "a record" }) };
         let length = match residue.byte()? {
             ESCAPE => match residue.byte()? {
                 LONGEST => 258,
                 BLOCK_END => {
-                    literals.write(256, bits)?;
+                    self.codes()?.0.write(256, bits)?;
                     return Ok(At::Header);
+                }
+                FAR => {
+                    let length = u16::from_be_bytes([residue.byte()?, residue.byte()?]);
+                    let distance = u16::from_be_bytes([residue.byte()?, residue.byte()?]);
+                    self.match_codes(length, distance, bits)?;
+                    return Ok(At::Match(length, length, false));
                 }
                 _ => return Err(RepackError::Damaged { what: "a length" }),
             },
             length => u16::from(length) + 3,
         };
-        let distance = u16::from_be_bytes([residue.byte()?, residue.byte()?]);
-        if distance == 0 || distance > 1 << 15 {
-            return Err(RepackError::Damaged { what: "a distance" });
+        Ok(At::Match(length, length, true))
+    }
+
+    fn codes(&self) -> Result<&(Encoder, Encoder), RepackError> {
+        self.codes.as_ref().ok_or(RepackError::Damaged { what: "a record" })
+    }
+
+    fn match_codes(&self, length: u16, distance: u16, bits: &mut BitWriter) -> Result<(), RepackError> {
+        if !(3..=258).contains(&length) || !(1..=1 << 15).contains(&distance) {
+            return Err(RepackError::Damaged { what: "a match" });
         }
+        let (literals, distances) = self.codes()?;
         let code = LENGTH_BASE.partition_point(|&base| base <= length) - 1;
         literals.write(257 + code as u16, bits)?;
         bits.put(u32::from(length - LENGTH_BASE[code]), u32::from(LENGTH_BITS[code]));
         let code = DISTANCE_BASE.partition_point(|&base| base <= distance) - 1;
         distances.write(code as u16, bits)?;
         bits.put(u32::from(distance - DISTANCE_BASE[code]), distance_bits(code as u16));
-        Ok(At::Match(length))
+        Ok(())
     }
 }

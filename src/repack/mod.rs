@@ -12,6 +12,7 @@ mod code;
 mod container;
 mod deflate;
 mod flow;
+mod nearest;
 mod packer;
 mod residue;
 

@@ -1,11 +1,14 @@
 //! Writing a brotli stream back.
 
 use super::{
-    distance,
+    LONGEST, distance,
     header::{Body, Coded, meta_block, window},
+    nearest, source,
     tables::{LENGTH_LIMIT, command_code},
 };
-use crate::repack::{DRAIN_BYTES, RepackError, bits::BitWriter, code::Encoder, flow::Give, residue::Residue};
+use crate::repack::{
+    DRAIN_BYTES, RepackError, bits::BitWriter, code::Encoder, flow::Give, nearest::History, residue::Residue,
+};
 
 /// Where writing back stands between two pieces of content.
 #[derive(Clone, Copy)]
@@ -14,9 +17,11 @@ enum At {
     Header,
     Stored(u32),
     Command,
-    /// Literals to write, then a copy of that length; whether it implies its distance.
-    Literals(u32, u32, bool),
+    /// Literals to write, then a copy of that length from that source.
+    Literals(u32, u32, u32),
     Copy(u32),
+    /// Content bytes of a copy from the nearest place: left, of all. The distance comes after them.
+    Nearest(u32, u32),
 }
 
 /// Writes one stream back.
@@ -27,6 +32,7 @@ pub(in crate::repack) struct Giving {
     /// Content bytes left in the meta-block.
     left: u32,
     window_bytes: u64,
+    history: History,
     /// Content bytes so far, and the last two of them, newest first.
     done: u64,
     tail: [u8; 2],
@@ -34,7 +40,8 @@ pub(in crate::repack) struct Giving {
 
 impl Giving {
     pub(in crate::repack) fn new() -> Self {
-        Self { at: At::Start, last_block: false, coded: None, left: 0, window_bytes: 0, done: 0, tail: [0; 2] }
+        let history = History::new(nearest());
+        Self { at: At::Start, last_block: false, coded: None, left: 0, window_bytes: 0, history, done: 0, tail: [0; 2] }
     }
 
     /// Goes on until `content` is used up or the stream is complete (then true), using up content from the front.
@@ -59,7 +66,11 @@ impl Giving {
                 }
                 At::Stored(0) => self.at = At::Header,
                 At::Command => self.command(residue, bits)?,
-                At::Literals(0, copy, implied) => self.after_literals(copy, implied, residue, bits)?,
+                At::Literals(0, copy, source) => self.after_literals(copy, source, residue, bits)?,
+                At::Nearest(0, copy) => {
+                    self.nearest_distance(copy, residue, bits)?;
+                    self.at = At::Copy(0);
+                }
                 At::Copy(0) => self.at = if self.left == 0 { At::Header } else { At::Command },
                 _ if content.is_empty() => return Ok(false),
                 At::Stored(left) => {
@@ -68,9 +79,12 @@ impl Giving {
                     self.at = At::Stored(left - taken.len() as u32);
                 }
                 At::Copy(left) => self.at = At::Copy(left - self.pass(content, left).len() as u32),
-                At::Literals(count, copy, implied) => {
+                At::Nearest(left, copy) => {
+                    self.at = At::Nearest(left - self.pass(content, left).len() as u32, copy);
+                }
+                At::Literals(count, copy, source) => {
                     let written = self.literals(content, count, residue, bits)?;
-                    self.at = At::Literals(count - written, copy, implied);
+                    self.at = At::Literals(count - written, copy, source);
                     if bits.bytes.len() > DRAIN_BYTES {
                         return Ok(false);
                     }
@@ -105,6 +119,7 @@ impl Giving {
         let (taken, rest) = content.split_at(content.len().min(limit as usize));
         *content = rest;
         self.done += taken.len() as u64;
+        self.history.push(taken, matches!(self.at, At::Nearest(..)));
         self.tail = match *taken {
             [.., before, last] => [last, before],
             [last] => [last, self.tail[0]],
@@ -118,16 +133,17 @@ impl Giving {
         let coded = self.coded()?;
         coded.command.advance(&mut Give { residue, bits })?;
         let insert = residue.number(u64::from(left))? as u32;
-        let copy = residue.number(u64::from(LENGTH_LIMIT) * 2)? as u32;
-        let (copy, implied) = (copy >> 1, copy & 1 == 1);
-        let code = command_code(insert, copy, implied).filter(|_| copy < LENGTH_LIMIT);
+        let copy = residue.number(u64::from(LENGTH_LIMIT) * 4)? as u32;
+        let (copy, source) = (copy >> 2, copy & 3);
+        let fits = copy < LENGTH_LIMIT && (source != source::NEAREST || copy <= LONGEST);
+        let code = command_code(insert, copy, source == source::LAST).filter(|_| fits);
         let (symbol, (insert_base, insert_bits), (copy_base, copy_bits)) =
             code.ok_or(RepackError::Damaged { what: "a brotli command" })?;
         coded.command_code()?.write(symbol, bits)?;
         bits.put(insert - insert_base, insert_bits);
         bits.put(copy - copy_base, copy_bits);
         self.left -= insert;
-        self.at = At::Literals(insert, copy, implied);
+        self.at = At::Literals(insert, copy, source);
         Ok(())
     }
 
@@ -152,7 +168,7 @@ impl Giving {
     fn after_literals(
         &mut self,
         copy: u32,
-        implied: bool,
+        source: u32,
         residue: &mut Residue<'_>,
         bits: &mut BitWriter,
     ) -> Result<(), RepackError> {
@@ -160,23 +176,26 @@ impl Giving {
             self.at = At::Header;
             return Ok(());
         }
-        let length = if implied { copy } else { self.distance(copy, residue, bits)? };
+        let length = match source {
+            source::GIVEN => self.distance(copy, residue, bits)?,
+            source::LAST | source::NEAREST => copy,
+            _ => return Err(RepackError::Damaged { what: "a source of a copy" }),
+        };
         let damaged = RepackError::Damaged { what: "a brotli copy length" };
         self.left = self.left.checked_sub(length).ok_or(damaged)?;
-        self.at = At::Copy(length);
+        self.at = if source == source::NEAREST { At::Nearest(copy, copy) } else { At::Copy(length) };
         Ok(())
     }
 
-    /// Writes a distance; returns the bytes that the copy makes.
+    /// Writes a given distance; returns the bytes that the copy makes.
     fn distance(&mut self, copy: u32, residue: &mut Residue<'_>, bits: &mut BitWriter) -> Result<u32, RepackError> {
         let reach = self.done.min(self.window_bytes) as u32;
         let coded = self.coded()?;
         coded.distance.advance(&mut Give { residue: &mut *residue, bits: &mut *bits })?;
-        let code = coded.distance_code(copy)?;
         let (first, mut length) = (residue.byte()?, copy);
         let distance = match first {
             0..=15 => {
-                code.write(u16::from(first), bits)?;
+                coded.distance_code(copy)?.write(u16::from(first), bits)?;
                 return Ok(copy);
             }
             distance::WORD => {
@@ -187,21 +206,40 @@ impl Giving {
             distance::LONG => u32::from_be_bytes([residue.byte()?, residue.byte()?, residue.byte()?, residue.byte()?]),
             _ => u32::from_be_bytes([0, first - distance::NEAR, residue.byte()?, residue.byte()?]),
         };
-        if distance == 0 || distance > 1 << 26 {
-            return Err(RepackError::Damaged { what: "a brotli distance" });
-        }
-        if distance <= coded.direct {
-            code.write(distance as u16 + 15, bits)?;
-            return Ok(length);
-        }
-        // The inverse of the formula in section 4 of the RFC.
-        let above = distance - coded.direct - 1;
-        let (low, offset) = (above & ((1 << coded.postfix) - 1), (above >> coded.postfix) + 4);
-        let extra = offset.ilog2() - 1;
-        let high = (extra - 1) << 1 | (offset >> extra & 1);
-        let symbol = 16 + coded.direct + (high << coded.postfix) + low;
-        code.write(symbol as u16, bits)?;
-        bits.put(offset & ((1 << extra) - 1), extra);
+        long_distance(coded, copy, distance, bits)?;
         Ok(length)
     }
+
+    /// Writes the distance of a copy from the nearest place; its bytes are in the history.
+    fn nearest_distance(
+        &mut self,
+        copy: u32,
+        residue: &mut Residue<'_>,
+        bits: &mut BitWriter,
+    ) -> Result<(), RepackError> {
+        let distance = self.history.last(copy as usize);
+        let distance = distance.ok_or(RepackError::Damaged { what: "a copy from nowhere" })?;
+        let coded = self.coded()?;
+        coded.distance.advance(&mut Give { residue, bits: &mut *bits })?;
+        long_distance(coded, copy, distance as u32, bits)
+    }
+}
+
+/// Writes a distance by a code of its own.
+fn long_distance(coded: &Coded<Encoder>, copy: u32, distance: u32, bits: &mut BitWriter) -> Result<(), RepackError> {
+    let code = coded.distance_code(copy)?;
+    if distance == 0 || distance > 1 << 26 {
+        return Err(RepackError::Damaged { what: "a brotli distance" });
+    }
+    if distance <= coded.direct {
+        return code.write(distance as u16 + 15, bits);
+    }
+    // The inverse of the formula in section 4 of the RFC.
+    let above = distance - coded.direct - 1;
+    let (low, offset) = (above & ((1 << coded.postfix) - 1), (above >> coded.postfix) + 4);
+    let extra = offset.ilog2() - 1;
+    let high = (extra - 1) << 1 | (offset >> extra & 1);
+    code.write((16 + coded.direct + (high << coded.postfix) + low) as u16, bits)?;
+    bits.put(offset & ((1 << extra) - 1), extra);
+    Ok(())
 }

@@ -1,16 +1,38 @@
 //! Brotli (RFC 7932), taken apart into content and residue and written back.
 //!
 //! The residue holds headers and block switches as they stand, and each command as a record: varints of the insert
-//! length and of twice the copy length (plus one if the last distance is implied), then, where the stream has one, the
-//! distance. The literals themselves are the content's.
+//! length and of the copy length with its source, then the distance where neither the command nor the nearest place
+//! implies it. The literals themselves are the content's.
 
 mod give;
 mod header;
 mod tables;
 mod take;
 
+use super::nearest::Nearest;
+
 pub(super) use give::Giving;
 pub(super) use take::take;
+
+/// How far back the nearest place of a copy is looked for: what that costs in memory is about five times as much.
+const WINDOW_BITS: u32 = 18;
+/// Longest copy that is looked for.
+const LONGEST: u32 = 1024;
+
+/// The nearest places of copies.
+fn nearest() -> Nearest {
+    Nearest::new(WINDOW_BITS, 4)
+}
+
+/// Added to four times the copy length in the residue.
+mod source {
+    /// A distance follows, unless the literals end the meta-block.
+    pub(super) const GIVEN: u32 = 0;
+    /// The command implies the last distance.
+    pub(super) const LAST: u32 = 1;
+    /// The nearest place, by a distance of its own.
+    pub(super) const NEAREST: u32 = 2;
+}
 
 /// The first byte of a distance in the residue.
 mod distance {

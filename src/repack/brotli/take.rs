@@ -6,12 +6,13 @@ use brotli_decompressor::{
 };
 
 use super::{
-    distance,
+    LONGEST, distance,
     header::{Body, Coded, meta_block, window},
+    nearest, source,
     tables::command,
 };
 use crate::{
-    repack::{RepackError, bits::BitReader, check_size, code::Decoder, copy_back, flow::Take},
+    repack::{RepackError, bits::BitReader, check_size, code::Decoder, copy_back, flow::Take, nearest::Nearest},
     wire::put_varint,
 };
 
@@ -29,6 +30,7 @@ pub(in crate::repack) fn take(
     let start = content.len();
     let window_bytes = (1 << window(&mut Take { bits, residue })?) - 16;
     let mut ring = [4, 11, 15, 16];
+    let mut nearest = nearest();
     loop {
         let (last, body) = meta_block(&mut Take { bits, residue })?;
         match body {
@@ -41,7 +43,8 @@ pub(in crate::repack) fn take(
             Body::Coded(mut coded) => {
                 check_size(content.len() + coded.length as usize, limit)?;
                 let flow = Take { bits: &mut *bits, residue: &mut *residue };
-                let mut taking = Taking { flow, content: &mut *content, start, window_bytes, limit };
+                let nearest = &mut nearest;
+                let mut taking = Taking { flow, content: &mut *content, nearest, start, window_bytes, limit };
                 taking.commands(&mut coded, &mut ring)?;
             }
         }
@@ -54,6 +57,7 @@ pub(in crate::repack) fn take(
 struct Taking<'a, 'b> {
     flow: Take<'a, 'b>,
     content: &'a mut Vec<u8>,
+    nearest: &'a mut Nearest,
     start: usize,
     window_bytes: usize,
     limit: usize,
@@ -69,7 +73,10 @@ impl Taking<'_, '_> {
             let insert = insert.0 + self.flow.bits.take(insert.1)?;
             let copy = copy.0 + self.flow.bits.take(copy.1)?;
             put_varint(self.flow.residue, u64::from(insert));
-            put_varint(self.flow.residue, u64::from(copy) << 1 | u64::from(implied));
+            // Where the source is noted; it is known only after the literals.
+            let source_at = self.flow.residue.len();
+            let source = if implied { source::LAST } else { source::GIVEN };
+            put_varint(self.flow.residue, u64::from(copy << 2 | source));
             check_size(self.content.len() + self.flow.residue.len(), self.limit)?;
             if insert as usize > end - self.content.len() {
                 return Err(RepackError::Damaged { what: "a brotli insert length" });
@@ -78,7 +85,7 @@ impl Taking<'_, '_> {
             if self.content.len() == end {
                 break;
             }
-            let length = if implied { self.back(ring[0], copy)? } else { self.distance(coded, ring, copy)? };
+            let length = if implied { self.back(ring[0], copy)? } else { self.distance(coded, ring, copy, source_at)? };
             if length > end {
                 return Err(RepackError::Damaged { what: "a brotli copy length" });
             }
@@ -112,7 +119,13 @@ impl Taking<'_, '_> {
         Ok(self.content.len())
     }
 
-    fn distance(&mut self, coded: &mut Coded<Decoder>, ring: &mut Ring, copy: u32) -> Result<usize, RepackError> {
+    fn distance(
+        &mut self,
+        coded: &mut Coded<Decoder>,
+        ring: &mut Ring,
+        copy: u32,
+        source_at: usize,
+    ) -> Result<usize, RepackError> {
         coded.distance.advance(&mut self.flow)?;
         let symbol = u32::from(coded.distance_code(copy)?.read(self.flow.bits)?);
         if symbol < 16 {
@@ -128,6 +141,15 @@ impl Taking<'_, '_> {
         if distance > reach {
             return self.word(distance - reach - 1, copy);
         }
+        push(ring, distance);
+        let end = self.back(distance, copy)?;
+        let text = &self.content[self.start..];
+        let at = text.len() - copy as usize;
+        if copy <= LONGEST && self.nearest.find(text, 0, at, copy as usize) == Some(distance as usize) {
+            // The low bits of a varint stand in its first byte.
+            self.flow.residue[source_at] |= source::NEAREST as u8;
+            return Ok(end);
+        }
         match u8::try_from(distance >> 16).ok().and_then(|high| high.checked_add(distance::NEAR)) {
             Some(first) if first < distance::LONG => {
                 self.flow.residue.push(first);
@@ -138,8 +160,7 @@ impl Taking<'_, '_> {
                 self.flow.residue.extend_from_slice(&distance.to_be_bytes());
             }
         }
-        push(ring, distance);
-        self.back(distance, copy)
+        Ok(end)
     }
 
     /// The distance of a symbol from 16 on, with its extra bits.
