@@ -22,7 +22,7 @@ pub fn line(outcome: &Outcome, is_kept: bool) -> String {
     match &outcome.failure {
         Some(failure) => format!("  {:<16} FAILED {failure}{kept}", outcome.coder),
         None => format!(
-            "  {:<16} {:>9}  diff {:>14}  apply {:>14}{kept}",
+            "  {:<16} {:>9}  diff {:>20}  apply {:>20}{kept}",
             outcome.coder,
             outcome.patch_bytes,
             cost_text(&outcome.diff),
@@ -88,7 +88,7 @@ fn markdown(table: &Table, targets: &[Target], tools: &Tools, options: &Options)
     for pair in table.pairs() {
         put(size_row(table, pair, &coders));
     }
-    for (title, which) in [("Diff: seconds / peak MiB", true), ("Apply: seconds / peak MiB", false)] {
+    for (title, which) in [("Diff: seconds (processor seconds) / peak MiB", true), ("Apply: likewise", false)] {
         put(format!("\n### {title}\n"));
         let head = format!("| pair | {} |", coders.join(" | "));
         put(head.clone());

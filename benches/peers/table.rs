@@ -114,9 +114,10 @@ pub fn speed(outcome: &Outcome) -> f64 {
     outcome.new_bytes as f64 / outcome.apply.wall_secs.max(1e-4)
 }
 
+/// Wall seconds, processor seconds of all threads, and MiB.
 pub fn cost_text(cost: &Cost) -> String {
-    let secs = if cost.wall_secs < 1.0 { format!("{:.3}", cost.wall_secs) } else { format!("{:.1}", cost.wall_secs) };
+    let secs = |secs: f64| if secs < 1.0 { format!("{secs:.3}") } else { format!("{secs:.1}") };
     let mib = cost.peak_bytes as f64 / 1048576.0;
     let mib = if mib < 10.0 { format!("{mib:.1}") } else { format!("{mib:.0}") };
-    format!("{secs} / {mib}")
+    format!("{} ({}) / {mib}", secs(cost.wall_secs), secs(cost.cpu_secs))
 }

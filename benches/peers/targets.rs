@@ -121,12 +121,15 @@ fn times(table: &Table, list: &mut List) {
     let care = |coders: &[&str]| if table.is_mixed(coders) { ", not all in one run" } else { "" };
     let wall = |o: &Outcome| o.diff.wall_secs;
     if let (Some(ours), Some(theirs)) = (table.get("js-typescript", DEFAULT), table.get("js-typescript", "bsdiff")) {
-        let note = if ours.run == theirs.run { "js-typescript" } else { "js-typescript, not in one run" };
+        let care = if ours.run == theirs.run { "" } else { ", not in one run" };
+        let cpu = ours.diff.cpu_secs / theirs.diff.cpu_secs;
+        let note = format!("js-typescript{care}; processor time {cpu:.2}");
         list.add("diff time: default / bsdiff", wall(ours) / wall(theirs), 1.0 / 3.0, None, note);
     }
     for (effort, other) in [(DEFAULT, "hdiffz lzma2"), (MAX, "bsdiff")] {
-        if let Some((got, rows)) = table.cost_mean(effort, other, wall) {
-            let note = format!("{rows} rows{}", care(&[effort, other]));
+        let cpu = table.cost_mean(effort, other, |o| o.diff.cpu_secs);
+        if let (Some((got, rows)), Some((cpu, _))) = (table.cost_mean(effort, other, wall), cpu) {
+            let note = format!("{rows} rows{}; processor time {cpu:.2}", care(&[effort, other]));
             list.add(format!("diff time: {effort} / {other}"), got, 1.0, Some(0.6), note);
         }
     }

@@ -1,0 +1,174 @@
+//! The engine's parts by input size, and how time grows on inputs that make matchers quadratic.
+//!
+//!     cargo bench --bench engine               # criterion: hash, covers by size and effort
+//!     cargo bench --bench engine -- growth     # seconds and ratio for each doubling, up to 8 MiB
+//!
+//! Real input is `corpus/js-echarts`, cut to size; see corpus/README.md.
+
+use std::hint::black_box;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use smidge::diff::Effort;
+use smidge::diff::covers::{Costs, covers};
+use smidge::hash::Hash;
+
+const EFFORTS: [(&str, Effort); 3] = [("fast", Effort::Fast), ("default", Effort::Default), ("max", Effort::Max)];
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "growth") {
+        growth();
+        return;
+    }
+    let mut criterion = Criterion::default()
+        .measurement_time(Duration::from_secs(3))
+        .warm_up_time(Duration::from_secs(1))
+        .sample_size(10)
+        .without_plots()
+        .configure_from_args();
+    hashing(&mut criterion);
+    finding(&mut criterion);
+    criterion.final_summary();
+}
+
+fn hashing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hash");
+    for kib in [4, 64, 1024, 8192] {
+        let content = noise(1, kib << 10);
+        group.throughput(Throughput::Bytes(content.len() as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(format!("{kib} KiB")), &content, |b, content| {
+            b.iter(|| Hash::of(black_box(content)));
+        });
+    }
+}
+
+fn finding(criterion: &mut Criterion) {
+    let (old, new) = echarts();
+    let mut group = criterion.benchmark_group("covers");
+    for (name, effort) in EFFORTS {
+        for kib in [64, 256, 1004] {
+            let (old, new) = (&old[..kib << 10], &new[..kib << 10]);
+            group.throughput(Throughput::Bytes(new.len() as u64));
+            group.bench_function(BenchmarkId::new(name, format!("{kib} KiB")), |b| {
+                b.iter(|| covers(black_box(old), black_box(new), &[], effort, &Costs::TEXT));
+            });
+        }
+    }
+}
+
+/// Both sides of the small JavaScript pair.
+fn echarts() -> (Vec<u8>, Vec<u8>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/js-echarts");
+    let read = |name| std::fs::read(folder.join(name)).expect("the corpus is in git");
+    let old = zstd::decode_all(read("old.zst").as_slice()).expect("a zstd frame");
+    let frame = read("new.zst");
+    let mut new = Vec::new();
+    zstd::Decoder::with_ref_prefix(frame.as_slice(), &old)
+        .and_then(|mut decoder| decoder.read_to_end(&mut new))
+        .expect("a zstd frame that refers to old");
+    (old, new)
+}
+
+type Make = fn(usize) -> (Vec<u8>, Vec<u8>);
+
+/// Inputs on which a careless matcher takes quadratic time: old and new of about `n` bytes.
+const HARD: [(&str, Make); 8] = [
+    ("zeros", |n| (vec![0; n], changed(vec![0; n - n / 7]))),
+    ("period 7", |n| (periodic(7, n), changed(periodic(7, n - n / 7)))),
+    ("period 1000", |n| (periodic(1000, n), changed(periodic(1000, n - n / 7)))),
+    ("period 13 from 11", |n| (periodic(11, n), periodic(13, n))),
+    ("Fibonacci word", |n| (fibonacci(n), changed(fibonacci(n + 1000)[1000..].to_vec()))),
+    ("one byte shift", |n| {
+        let old = noise(2, n);
+        let new = [&[7], &old[..]].concat();
+        (old, new)
+    }),
+    ("unrelated", |n| (noise(3, n), noise(4, n))),
+    ("halves swapped", |n| {
+        let old = noise(5, n);
+        let new = [&old[n / 2..], &old[..n / 2]].concat();
+        (old, new)
+    }),
+];
+
+fn growth() {
+    println!(
+        "processor seconds for 1, 2, 4, 8 MiB, and the ratio of each doubling; 2.3 is the most that is meant to be"
+    );
+    let mut worst = (0.0, String::new());
+    for (name, make) in HARD {
+        for (effort_name, effort) in EFFORTS {
+            let secs: Vec<f64> = (0..4).map(|power| seconds(make(1 << (20 + power)), effort)).collect();
+            // Below some milliseconds, the caches decide.
+            let ratios: Vec<f64> = secs.windows(2).map(|pair| pair[1] / pair[0].max(0.005)).collect();
+            let figures = |list: &[f64]| list.iter().map(|figure| format!("{figure:7.3}")).collect::<String>();
+            println!("{name:<18} {effort_name:<8} {}   ratios {}", figures(&secs), figures(&ratios));
+            for ratio in ratios {
+                if ratio > worst.0 {
+                    worst = (ratio, format!("{name}, {effort_name}"));
+                }
+            }
+        }
+    }
+    println!("worst ratio {:.2}: {}", worst.0, worst.1);
+}
+
+/// The least of three, since what else the machine does only ever adds.
+fn seconds((old, new): (Vec<u8>, Vec<u8>), effort: Effort) -> f64 {
+    let once = || {
+        let start = cpu_secs();
+        black_box(covers(black_box(&old), black_box(&new), &[], effort, &Costs::TEXT));
+        cpu_secs() - start
+    };
+    (0..3).map(|_| once()).fold(f64::MAX, f64::min)
+}
+
+/// Time that all threads of this process have had a processor for: what a busy machine does not change.
+#[cfg(unix)]
+fn cpu_secs() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a live timespec, which is all that the call writes to.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+#[cfg(not(unix))]
+fn cpu_secs() -> f64 {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed().as_secs_f64()
+}
+
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn periodic(period: usize, len: usize) -> Vec<u8> {
+    noise(period as u64, period).into_iter().cycle().take(len).collect()
+}
+
+fn fibonacci(len: usize) -> Vec<u8> {
+    let (mut word, mut before) = (b"ab".to_vec(), b"a".to_vec());
+    while word.len() < len {
+        let next = [&word[..], &before[..]].concat();
+        before = std::mem::replace(&mut word, next);
+    }
+    word.truncate(len);
+    word
+}
+
+/// One byte in the middle that is not what it was.
+fn changed(mut content: Vec<u8>) -> Vec<u8> {
+    let middle = content.len() / 2;
+    content[middle] ^= 0x55;
+    content
+}
