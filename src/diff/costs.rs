@@ -15,48 +15,63 @@ pub struct Costs {
     pub agrees: u32,
     /// An agreeing byte behind a differing one.
     pub agrees_again: u32,
-    /// Going on at another place of old.
+    /// Copying on at the expected place of old or a little behind it.
+    pub resume: u32,
+    /// More for each doubling of the bytes of old left out.
+    pub deleted: u32,
+    /// Copying on anywhere else.
     pub jump: u32,
     /// More for each doubling of the distance.
     pub distance: u32,
-    /// More for going back.
-    pub back: u32,
 }
+
+/// Bytes of old that can be left out without a jump.
+const MOST_DELETED: i64 = 1 << 16;
 
 impl Costs {
     /// For text: words are replaced, inserted and deleted.
     pub const TEXT: Self = Self {
-        literal: 256,
+        literal: 298,
         leave: 256,
         differs: 640,
-        differs_again: 380,
+        differs_again: 513,
         agrees: 2,
         agrees_again: 32,
-        jump: 512,
+        resume: 640,
+        deleted: 64,
+        jump: 2048,
         distance: 83,
-        back: 0,
     };
 
     /// For binary data: single bytes differ by amounts that come back.
     pub const BINARY: Self = Self {
-        literal: 256,
+        literal: 448,
         leave: 256,
-        differs: 640,
-        differs_again: 380,
-        agrees: 2,
-        agrees_again: 32,
-        jump: 512,
+        differs: 576,
+        differs_again: 256,
+        agrees: 3,
+        agrees_again: 24,
+        resume: 640,
+        deleted: 64,
+        jump: 2048,
         distance: 83,
-        back: 0,
     };
 
-    /// The cost of going on `distance` bytes behind (or before, where negative) the place that was expected.
+    /// The cost of copying on at `place` of old where `expected` is next, and a jump left `left` before.
     #[inline]
     #[must_use]
-    pub fn jump(&self, distance: i64) -> u64 {
-        let back = if distance < 0 { self.back } else { 0 };
-        u64::from(self.jump + back) + (u64::from(self.distance) * log2(distance.unsigned_abs() + 1) >> 6)
+    pub fn copy_on(&self, place: i64, expected: i64, left: i64) -> u64 {
+        let deleted = place - expected;
+        if (0..=MOST_DELETED).contains(&deleted) {
+            return u64::from(self.resume) + part(self.deleted, deleted);
+        }
+        u64::from(self.jump) + part(self.distance, deleted).min(part(self.distance, place - left))
     }
+}
+
+/// `each` for every doubling of `distance`.
+fn part(each: u32, distance: i64) -> u64 {
+    u64::from(each) * log2(distance.unsigned_abs() + 1) >> 6
 }
 
 /// The binary logarithm in 1/64, straight between powers of two; 0 for 0.
@@ -78,7 +93,7 @@ mod tests {
         assert_eq!(log2(2), 64);
         assert_eq!(log2(3), 96);
         assert_eq!(log2(1 << 40), 40 * 64);
-        assert!(Costs::TEXT.jump(-5) >= Costs::TEXT.jump(5));
-        assert!(Costs::TEXT.jump(i64::MIN) < 1 << 20);
+        assert!(Costs::TEXT.copy_on(15, 10, 0) < Costs::TEXT.copy_on(10, 15, 0));
+        assert_eq!(Costs::TEXT.copy_on(10, 900, 10), u64::from(Costs::TEXT.jump));
     }
 }

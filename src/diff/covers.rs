@@ -12,7 +12,8 @@ use super::agree::{Ends, Stretch};
 use super::anchors::{self, Run};
 pub use super::costs::Costs;
 use super::index::{Index, WORD};
-use super::path::{self, Leg, Search};
+pub use super::path::Search;
+use super::path::{self, Leg};
 
 /// new\[new .. new + len\] is made from old\[old .. old + len\], byte by byte, mostly equal: what differs inside is
 /// coded as substitutions. Bytes of new under no cover are literals.
@@ -42,17 +43,34 @@ const LONGEST_PART: usize = 1 << 21;
 /// Runs that are cut are at least this long.
 const CUT_RUN: usize = 512;
 
-fn search(effort: Effort) -> Search {
+/// How thorough the search is at each effort.
+#[must_use]
+pub fn search(effort: Effort) -> Search {
     match effort {
-        Effort::Fast => {
-            Search { states: 3, near: 16, looked: 2, certain: 24, stretch: Stretch { differing: 2, calm: 16 } }
-        }
-        Effort::Default => {
-            Search { states: 6, near: 32, looked: 8, certain: 32, stretch: Stretch { differing: 2, calm: 24 } }
-        }
-        Effort::Max => {
-            Search { states: 12, near: 64, looked: 24, certain: 32, stretch: Stretch { differing: 2, calm: 32 } }
-        }
+        Effort::Fast => Search {
+            states: 3,
+            near: 16,
+            settled: 4,
+            looked: 2,
+            certain: 24,
+            stretch: Stretch { differing: 2, calm: 16 },
+        },
+        Effort::Default => Search {
+            states: 6,
+            near: 32,
+            settled: 4,
+            looked: 8,
+            certain: 32,
+            stretch: Stretch { differing: 2, calm: 24 },
+        },
+        Effort::Max => Search {
+            states: 12,
+            near: 64,
+            settled: 8,
+            looked: 24,
+            certain: 32,
+            stretch: Stretch { differing: 2, calm: 32 },
+        },
     }
 }
 
@@ -61,13 +79,13 @@ fn search(effort: Effort) -> Search {
 /// agreement of 32 bytes and what lies near it is found.
 #[must_use]
 pub fn covers(old: &[u8], new: &[u8], hints: &[Hint], effort: Effort, costs: &Costs) -> Vec<Cover> {
-    counted(old, new, hints, effort, costs).0
+    counted(old, new, hints, search(effort), costs).0
 }
 
-/// [`covers`], and the steps that choosing took: what its time grows with.
-fn counted(old: &[u8], new: &[u8], hints: &[Hint], effort: Effort, costs: &Costs) -> (Vec<Cover>, u64) {
+/// [`covers`] for a search of one's own, and the steps that choosing took: what its time grows with.
+#[must_use]
+pub fn counted(old: &[u8], new: &[u8], hints: &[Hint], search: Search, costs: &Costs) -> (Vec<Cover>, u64) {
     let ends = Ends { old, new };
-    let search = search(effort);
     let mut places: Vec<_> =
         hints.iter().filter(|hint| hint.old <= old.len()).map(|hint| (hint.new, hint.old)).collect();
     places.sort_unstable();

@@ -105,26 +105,33 @@ impl Index {
     }
 
     /// Candidates for `new`, of at least eight bytes: those nearest to the `expected` place of old, up to `looked` to
-    /// either side.
+    /// either side. `ahead` serves for queries at ascending places.
     #[inline]
     pub fn find(
         &self,
         ends: Ends,
+        ahead: &mut Ahead,
         new: usize,
         expected: i64,
-        looked: usize,
-        most: usize,
+        query: Query,
         mut each: impl FnMut(Candidate),
     ) {
-        let (Some(word), false) = (word(ends.new, new), self.places.is_empty()) else { return };
-        let group = (mix(word).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
-        let places = &self.places[self.starts[group] as usize..self.starts[group + 1] as usize];
-        let looked = looked.min(MAX_LOOKED);
+        if self.places.is_empty() {
+            return;
+        }
+        if !(ahead.from..ahead.to).contains(&new) {
+            self.look_ahead(ends, ahead, new);
+        }
+        let (start, end) = ahead.groups[new - ahead.from];
+        let Some(places) = self.places.get(start as usize..end as usize).filter(|places| !places.is_empty()) else {
+            return;
+        };
+        let looked = query.looked.min(MAX_LOOKED);
         let middle =
             if places.len() <= looked { 0 } else { places.partition_point(|&place| i64::from(place) < expected) };
         let places = &places[middle.saturating_sub(looked)..places.len().min(middle + looked)];
         let wanted = &ends.new[new..];
-        let wanted = &wanted[..most.min(wanted.len())];
+        let wanted = &wanted[..query.most.min(wanted.len())];
         for &place in places {
             let len = super::agree::forward(&ends.old[place as usize..], wanted);
             if len >= WORD {
@@ -132,6 +139,40 @@ impl Index {
             }
         }
     }
+
+    /// Reads the groups of a row of places at once: each is far from all others in memory, and together they take
+    /// little longer than one.
+    fn look_ahead(&self, ends: Ends, ahead: &mut Ahead, new: usize) {
+        (ahead.from, ahead.to) = (new, new + AHEAD);
+        ahead.groups = [(0, 0); AHEAD];
+        let words = ends.new[new..]
+            .windows(WORD)
+            .map(|window| window.first_chunk().map_or(0, |word| u64::from_le_bytes(*word)));
+        for (group, word) in ahead.groups.iter_mut().zip(words) {
+            let at = (mix(word).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
+            *group = (self.starts[at], self.starts[at + 1]);
+        }
+    }
+}
+
+/// Places of new that are looked up together.
+const AHEAD: usize = 16;
+
+/// What was looked up for the next places of new.
+#[derive(Debug, Default)]
+pub struct Ahead {
+    from: usize,
+    to: usize,
+    groups: [(u32, u32); AHEAD],
+}
+
+/// How far a query goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    /// Candidates to either side of the expected place.
+    pub looked: usize,
+    /// Agreement counted.
+    pub most: usize,
 }
 
 #[cfg(test)]
@@ -150,7 +191,9 @@ mod tests {
         let index = Index::new(ends, &[0..1]);
         let places = |expected, looked| {
             let mut found = vec![];
-            index.find(ends, 0, expected, looked, 64, |candidate| found.push(candidate.old));
+            index.find(ends, &mut Ahead::default(), 0, expected, Query { looked, most: 64 }, |candidate| {
+                found.push(candidate.old)
+            });
             found
         };
         assert_eq!(places(0, 8), [100, 900, 2000, 3992]);

@@ -4,7 +4,7 @@
 use super::agree::{Ends, Stretch};
 use super::anchors::Run;
 use super::costs::Costs;
-use super::index::Index;
+use super::index::{Ahead, Index, Query};
 
 /// How thorough the search is.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub struct Search {
     pub near: usize,
     /// Candidates of the index to either side of the expected place.
     pub looked: usize,
+    /// Bytes of agreement ahead for which the index is not asked.
+    pub settled: usize,
     /// Bytes of agreement that one diagonal needs to end the doubt.
     pub certain: usize,
     /// What no search is made for.
@@ -39,7 +41,7 @@ const SHORTEST: usize = 4;
 /// Agreement beyond this does not make a candidate better.
 const TELLING: usize = 64;
 /// Agreement of diagonals not in force is looked ahead for this far.
-const AHEAD: usize = 256;
+const FORESEEN: usize = 256;
 /// Diagonals remembered.
 const RECENT: usize = 8;
 /// Legs held before the way is settled.
@@ -58,6 +60,8 @@ struct State {
     diagonal: i64,
     cost: u64,
     node: u32,
+    /// The place of old that the last jump left.
+    left: i64,
     /// The byte before differed.
     differed: bool,
     /// Known to agree up to here.
@@ -69,6 +73,7 @@ struct Literal {
     /// The diagonal before.
     diagonal: i64,
     since: usize,
+    left: i64,
     cost: u64,
     node: u32,
 }
@@ -79,10 +84,21 @@ struct Best {
     diagonal: i64,
     /// The place of new behind the last copied byte.
     since: usize,
+    left: i64,
     cost: u64,
     node: u32,
     /// Index of the state; none for the literal.
     state: Option<usize>,
+}
+
+/// The cost of going on along `diagonal` from `best`, and the place of old that is left for it by a jump.
+fn copy_on(costs: &Costs, best: &Best, at: usize, diagonal: i64) -> (u64, i64) {
+    if diagonal == best.diagonal {
+        return (u64::from(costs.resume), best.left);
+    }
+    let (place, expected) = (at as i64 + diagonal, best.since as i64 + best.diagonal);
+    let cost = costs.copy_on(place, expected, best.left);
+    (cost, if cost >= u64::from(costs.jump) { expected } else { best.left })
 }
 
 /// The way through part of new.
@@ -98,6 +114,9 @@ pub struct Path<'a> {
     nodes: Vec<Node>,
     legs: Vec<Leg>,
     recent: [i64; RECENT],
+    ahead: Ahead,
+    /// No query of the index before this place.
+    quiet_to: usize,
     /// Bytes, candidates and comparisons so far: what time is made of.
     steps: u64,
 }
@@ -114,7 +133,7 @@ pub fn walk(
     diagonal: i64,
     runs: &[Run],
 ) -> (Vec<Leg>, u64) {
-    let literal = Literal { diagonal, since: part.start, cost: 0, node: 0 };
+    let literal = Literal { diagonal, since: part.start, left: 0, cost: 0, node: 0 };
     let leg = Leg { start: part.start, diagonal, literal: true };
     let mut path = Path {
         ends,
@@ -128,6 +147,8 @@ pub fn walk(
         nodes: vec![Node { leg, parent: NO_LEG }],
         legs: Vec::new(),
         recent: [diagonal; RECENT],
+        ahead: Ahead::default(),
+        quiet_to: 0,
         steps: 0,
     };
     path.run(runs);
@@ -163,6 +184,7 @@ impl Path<'_> {
         let mut best = Best {
             diagonal: literal.diagonal,
             since: literal.since,
+            left: literal.left,
             cost: literal.cost,
             node: literal.node,
             state: None,
@@ -172,6 +194,7 @@ impl Path<'_> {
                 best = Best {
                     diagonal: state.diagonal,
                     since: self.at,
+                    left: state.left,
                     cost: state.cost,
                     node: state.node,
                     state: Some(i),
@@ -179,15 +202,6 @@ impl Path<'_> {
             }
         }
         best
-    }
-
-    /// The cost of going on along `diagonal` from `best`.
-    fn jump(&self, best: &Best, diagonal: i64) -> u64 {
-        if diagonal == best.diagonal {
-            return u64::from(self.costs.jump);
-        }
-        // Copying is expected to go on behind the last copied byte of old.
-        self.costs.jump(diagonal - best.diagonal + (self.at - best.since) as i64)
     }
 
     /// Where the best diagonal agrees for long: goes to just before the end of what it explains.
@@ -206,19 +220,20 @@ impl Path<'_> {
         self.states[i].agrees_to = agrees_to;
         // Diagonals that end no later than the best one cannot become better on the way.
         let (ends, at) = (self.ends, self.at);
-        let mut place = 0;
+        let (mut place, mut steps) = (0, 0);
         self.states.retain_mut(|other| {
             place += 1;
             if place - 1 == i {
                 return true;
             }
             let known = other.agrees_to.max(at);
-            if known - at < AHEAD {
-                other.agrees_to = known + ends.agreement(known, other.diagonal, AHEAD);
+            if known - at < FORESEEN {
+                other.agrees_to = known + ends.agreement(known, other.diagonal, FORESEEN);
+                steps += 1 + (other.agrees_to - known) as u64 / 8;
             }
             other.agrees_to > agrees_to
         });
-        self.steps += self.states.len() as u64;
+        self.steps += steps + (agrees_to - self.at) as u64 / 8;
         let alone = self.states.len() == 1;
         let mut to = agrees_to;
         if alone {
@@ -269,13 +284,18 @@ impl Path<'_> {
                 self.add_near(best, expected);
             }
         }
+        if self.at < self.quiet_to || in_force >= self.search.settled {
+            return;
+        }
         let mut found: [(u64, i64, usize); 2] = [(0, 0, 0); 2];
         let mut looked = 0;
-        self.index.find(self.ends, self.at, expected, self.search.looked, TELLING, |candidate| {
-            looked += 1;
-            let diagonal = candidate.old as i64 - self.at as i64;
-            let gain = candidate.len as u64 * u64::from(self.costs.literal);
-            let gain = (gain + (8 << 6)).saturating_sub(self.jump(best, diagonal));
+        let (at, costs) = (self.at, self.costs);
+        let query = Query { looked: self.search.looked, most: TELLING };
+        self.index.find(self.ends, &mut self.ahead, at, expected, query, |candidate| {
+            looked += 1 + candidate.len as u64 / 8;
+            let diagonal = candidate.old as i64 - at as i64;
+            let gain = candidate.len as u64 * u64::from(costs.literal);
+            let gain = (gain + (8 << 6)).saturating_sub(copy_on(costs, best, at, diagonal).0);
             let candidate = (gain, diagonal, candidate.len);
             if gain > found[0].0 {
                 found = [candidate, found[0]];
@@ -286,6 +306,8 @@ impl Path<'_> {
         self.steps += looked;
         for (_, diagonal, len) in found.into_iter().filter(|&(gain, _, _)| gain > 0) {
             self.enter(best, diagonal, len);
+            // What reaches further than this match will be found where it is about to end.
+            self.quiet_to = self.quiet_to.max((self.at + len).saturating_sub(BEFORE));
         }
     }
 
@@ -326,16 +348,17 @@ impl Path<'_> {
         if self.states.iter().any(|state| state.diagonal == diagonal) {
             return;
         }
-        let cost = best.cost + self.jump(best, diagonal);
+        let (cost, left) = copy_on(self.costs, best, self.at, diagonal);
+        let cost = best.cost + cost;
         if self.states.len() >= self.search.states {
             let worst = (0..self.states.len()).filter(|&i| Some(i) != best.state).max_by_key(|&i| self.states[i].cost);
             let Some(worst) = worst.filter(|&i| self.states[i].cost > cost) else { return };
             let node = self.node(Leg { start: self.at, diagonal, literal: false }, best.node);
-            self.states[worst] = State { diagonal, cost, node, differed: false, agrees_to: self.at + len };
+            self.states[worst] = State { diagonal, cost, node, left, differed: false, agrees_to: self.at + len };
             return;
         }
         let node = self.node(Leg { start: self.at, diagonal, literal: false }, best.node);
-        self.states.push(State { diagonal, cost, node, differed: false, agrees_to: self.at + len });
+        self.states.push(State { diagonal, cost, node, left, differed: false, agrees_to: self.at + len });
     }
 
     fn node(&mut self, leg: Leg, parent: u32) -> u32 {
@@ -347,20 +370,21 @@ impl Path<'_> {
     fn relax(&mut self, best: &Best) {
         for i in 0..self.states.len() {
             let state = self.states[i];
-            if Some(i) == best.state || state.cost <= best.cost + u64::from(self.costs.jump) {
+            if Some(i) == best.state || state.cost <= best.cost + u64::from(self.costs.resume) {
                 continue;
             }
-            let cost = best.cost + self.jump(best, state.diagonal);
+            let (cost, left) = copy_on(self.costs, best, self.at, state.diagonal);
+            let cost = best.cost + cost;
             if cost < state.cost {
                 let node = self.node(Leg { start: self.at, diagonal: state.diagonal, literal: false }, best.node);
-                self.states[i] = State { cost, node, differed: false, ..state };
+                self.states[i] = State { cost, node, left, differed: false, ..state };
             }
         }
         if best.state.is_some() {
             let cost = best.cost + u64::from(self.costs.leave);
             if cost < self.literal.cost {
                 let node = self.node(Leg { start: self.at, diagonal: best.diagonal, literal: true }, best.node);
-                self.literal = Literal { diagonal: best.diagonal, since: self.at, cost, node };
+                self.literal = Literal { diagonal: best.diagonal, since: self.at, left: best.left, cost, node };
             }
         }
     }
@@ -384,9 +408,9 @@ impl Path<'_> {
             state.cost += u64::from(cost);
             least = least.min(state.cost);
         }
-        let useless = least + 60 * 64;
-        let entered = least + u64::from(costs.jump);
-        self.states.retain(|state| state.cost < useless && !(state.differed && state.cost > entered + 20 * 64));
+        // What costs more can be reached again for less.
+        let useless = least + u64::from(costs.jump) + u64::from(costs.leave) + 20 * 64;
+        self.states.retain(|state| state.cost < useless);
         self.steps += 1 + self.states.len() as u64;
         self.at += 1;
     }
@@ -408,7 +432,8 @@ impl Path<'_> {
         let leg = Leg { start: self.at, diagonal: best.diagonal, literal: best.state.is_none() };
         self.nodes.clear();
         self.nodes.push(Node { leg, parent: NO_LEG });
-        self.literal = Literal { diagonal: best.diagonal, since: best.since, cost: best.cost, node: 0 };
+        self.literal =
+            Literal { diagonal: best.diagonal, since: best.since, left: best.left, cost: best.cost, node: 0 };
         match best.state {
             Some(i) => {
                 let state = State { node: 0, cost: 0, ..self.states[i] };
