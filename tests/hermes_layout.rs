@@ -177,7 +177,8 @@ fn another_versions_table_does_not_decode() {
 #[test]
 #[ignore = "reads files of your own"]
 fn files_of_your_own_decode() {
-    for path in std::env::var("SMIDGE_HBC").unwrap().split(' ') {
+    let Ok(paths) = std::env::var("SMIDGE_HBC") else { return };
+    for path in paths.split(' ') {
         let sample = Sample::open(Path::new(path));
         let layout = choose(sample.version, sample.bodies()).expect(path);
         println!("{path}: version {}, {:?}", sample.version, check(&sample, &layout));

@@ -1,0 +1,85 @@
+//! Prediction over bytecode of every released version: the device computes what the build side planned, and that is
+//! nearly new.
+
+#![cfg(feature = "diff")]
+
+use std::io;
+
+use smidge::hermes::{Image, plan, predict};
+
+const VERSIONS: [u32; 8] = [84, 85, 89, 90, 94, 96, 98, 99];
+
+fn data(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/data/hermes/{name}.hbc", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Image for Bytes {
+    fn put(&mut self, at: u64, bytes: &[u8], _tag: u8) -> io::Result<()> {
+        let end = at as usize + bytes.len();
+        self.0.resize(self.0.len().max(end), 0);
+        self.0[at as usize..end].copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// The hints, and the bytes of new that the image has wrong.
+fn predicted(old: &[u8], new: &[u8]) -> (usize, usize) {
+    let plan = plan(old, new).expect("both are bytecode of one version");
+    let mut image = Bytes::default();
+    let bytes = predict(&mut &old[..], &plan.hints[..], &mut image, 1 << 20).unwrap();
+    image.0.resize(bytes as usize, 0);
+    assert!(image.0 == plan.image, "the device's image is the planned one");
+    let content = new.len() - 20;
+    let wrong = (0..content).filter(|&at| image.0.get(at) != Some(&new[at])).count();
+    assert!(plan.footer, "the compiler's footer is a hash");
+    (plan.hints.len(), wrong)
+}
+
+#[test]
+fn every_version_is_predicted_from_its_old() {
+    for version in VERSIONS {
+        let (old, new) = (data(&format!("v{version}")), data(&format!("v{version}-next")));
+        let (hints, wrong) = predicted(&old, &new);
+        println!("version {version}: {hints} bytes of hints, {wrong} of {} wrong", new.len());
+        assert!(hints < 900, "version {version} takes {hints} bytes of hints");
+        assert!(wrong * 20 < new.len(), "version {version} is wrong in {wrong} of {} bytes", new.len());
+        assert!(predicted(&new, &new).0 < 150);
+    }
+}
+
+#[test]
+fn files_of_other_compiles_are_predicted_too() {
+    for new in ["v96-next-debug", "v96-next-base", "v96-next-otherbase", "v96-next-unoptimised"] {
+        println!("{new}: {:?}", predicted(&data("v96"), &data(new)));
+        predicted(&data(new), &data("v96"));
+    }
+}
+
+#[test]
+fn what_is_not_two_files_of_one_version_has_no_plan() {
+    let (old, new) = (data("v96"), data("v98"));
+    assert!(plan(&old, &new).is_none());
+    assert!(plan(&old, b"var a").is_none());
+    assert!(plan(&old[..old.len() - 1], &old).is_none());
+    let delta: Vec<u8> = old.iter().enumerate().map(|(at, &byte)| if at < 8 { !byte } else { byte }).collect();
+    assert!(plan(&delta, &old).is_none());
+}
+
+#[test]
+fn damaged_hints_are_refused_or_make_another_image_within_bounds() {
+    let (old, new) = (data("v99"), data("v99-next"));
+    let hints = plan(&old, &new).unwrap().hints;
+    for cut in (0..hints.len()).step_by(7) {
+        let _ = predict(&mut &old[..], &hints[..cut], &mut Bytes::default(), 1 << 16);
+    }
+    for at in 0..hints.len() {
+        let mut damaged = hints.clone();
+        damaged[at] ^= 1 << (at % 8);
+        let mut image = Bytes::default();
+        let _ = predict(&mut &old[..], &damaged[..], &mut image, 1 << 16);
+        assert!(image.0.len() <= 1 << 16);
+    }
+}
