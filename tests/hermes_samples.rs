@@ -1,5 +1,5 @@
 //! Prediction over bytecode of every released version: the device computes what the build side planned, and that is
-//! nearly new.
+//! new.
 
 #![cfg(feature = "diff")]
 
@@ -44,8 +44,8 @@ fn every_version_is_predicted_from_its_old() {
         let (old, new) = (data(&format!("v{version}")), data(&format!("v{version}-next")));
         let (hints, wrong) = predicted(&old, &new);
         println!("version {version}: {hints} bytes of hints, {wrong} of {} wrong", new.len());
-        assert!(hints < 900, "version {version} takes {hints} bytes of hints");
-        assert!(wrong * 20 < new.len(), "version {version} is wrong in {wrong} of {} bytes", new.len());
+        assert!(hints < 300, "version {version} takes {hints} bytes of hints");
+        assert_eq!(wrong, 0, "version {version}");
         assert!(predicted(&new, &new).0 < 150);
     }
 }
@@ -73,13 +73,13 @@ fn damaged_hints_are_refused_or_make_another_image_within_bounds() {
     let (old, new) = (data("v99"), data("v99-next"));
     let hints = plan(&old, &new).unwrap().hints;
     for cut in (0..hints.len()).step_by(7) {
-        let _ = predict(&mut &old[..], &hints[..cut], &mut Bytes::default(), 1 << 16);
+        let _ = predict(&mut &old[..], &hints[..cut], &mut Bytes::default(), 1 << 14);
     }
-    for at in 0..hints.len() {
+    for at in (0..hints.len()).step_by(5) {
         let mut damaged = hints.clone();
         damaged[at] ^= 1 << (at % 8);
         let mut image = Bytes::default();
-        let _ = predict(&mut &old[..], &damaged[..], &mut image, 1 << 16);
-        assert!(image.0.len() <= 1 << 16);
+        let _ = predict(&mut &old[..], &damaged[..], &mut image, 1 << 14);
+        assert!(image.0.len() <= 1 << 14);
     }
 }
