@@ -99,7 +99,10 @@ pub struct Bodies {
 pub fn renumber(numbering: &Numbering<'_>, code: &Code) -> Vec<u8> {
     let mut bytes = code.bytes.clone();
     for instruction in &code.instructions {
-        let operands = numbering.layout.operands(instruction.opcode).unwrap_or_default();
+        if !numbering.isa.has(instruction.opcode, code::REFERS) {
+            continue;
+        }
+        let operands = numbering.isa.operands(instruction.opcode);
         for operand in operands.iter().filter(|operand| operand.kind.is_reference()) {
             let old = value(*operand, &code.bytes, instruction.at) as u32;
             let new = numbering.predict(operand.kind, old);
@@ -116,7 +119,7 @@ pub fn renumber(numbering: &Numbering<'_>, code: &Code) -> Vec<u8> {
 
 fn renumber_tables(numbering: &Numbering<'_>, code: &Code) -> Vec<u32> {
     let mut words = code.tables.clone();
-    let tables = code::tables(numbering.layout, &code.bytes, &code.instructions, code.tables.len() as u64);
+    let tables = code::tables(numbering.isa, &code.bytes, &code.instructions, code.tables.len() as u64);
     let mut at = 0;
     for table in tables.unwrap_or_default() {
         for _ in 0..table.entries {
@@ -155,7 +158,7 @@ impl Bodies {
         let mut predicted = Coded::default();
         let mut from = Code::default();
         if let Some(stood) = stood {
-            from = Code::read(old, numbering.layout, stood.offset().into(), stood.size(&form).into())?;
+            from = Code::read(old, numbering.isa, stood.offset().into(), stood.size(&form).into())?;
             predicted.function = stood;
             predicted.function.fields[form.name_field] = numbering.predict(Kind::String, stood.name(&form));
             predicted.info = read_info(old, file, &stood)?;
@@ -291,14 +294,14 @@ impl Bodies {
         align: &[u32],
         coded: &mut Coded,
     ) -> Result<(), HermesError> {
-        let layout = numbering.layout;
+        let isa = numbering.isa;
         let mut tables_bytes = 0u64;
         for (index, &was) in align.iter().enumerate() {
             let Some(&instruction) = coded.code.instructions.get(index) else { break };
-            let operands = layout.operands(instruction.opcode).unwrap_or_default();
+            let operands = isa.operands(instruction.opcode);
             let base = from.instructions.get(was as usize).copied();
             let following = coded.code.instructions.get(index + 1).map_or(0, |next| next.opcode);
-            self.past.enter(layout, instruction.opcode, following);
+            self.past.enter(isa, instruction.opcode, following);
             // What each operand is expected to be.
             let mut expected = [None; 8];
             let mut told = [0u64; 8];
@@ -344,7 +347,7 @@ impl Bodies {
                 self.past.operand(operand, i, new);
             }
             self.past.leave(coded.code.instruction_bytes(index));
-            if let Some((_, entries, words)) = code::table_of(layout, &coded.code.bytes, instruction) {
+            if let Some((_, entries, words)) = code::table_of(isa, &coded.code.bytes, instruction) {
                 tables_bytes = tables_bytes.saturating_add(entries * u64::from(words) * 4);
             }
         }
@@ -364,7 +367,7 @@ fn settled(function: &Function, form: &super::form::Form) -> Function {
 }
 
 fn push(numbering: &Numbering<'_>, out: &mut Code, opcode: u8) -> Result<(), HermesError> {
-    let size = numbering.layout.size_bytes(opcode).ok_or(HermesError::Hints { what: "an unknown opcode" })?;
+    let size = numbering.isa.size_bytes(opcode).ok_or(HermesError::Hints { what: "an unknown opcode" })?;
     if out.bytes.len() + size > MAX_BODY_BYTES {
         return Err(HermesError::Hints { what: "a function that does not end" });
     }
@@ -399,10 +402,10 @@ fn code_tables<C: Coder>(
     coded: &mut Coded,
 ) -> Result<(), HermesError> {
     let limit = (MAX_BODY_BYTES / 4) as u64;
-    let layout = numbering.layout;
-    let tables = code::tables(layout, &coded.code.bytes, &coded.code.instructions, limit);
+    let isa = numbering.isa;
+    let tables = code::tables(isa, &coded.code.bytes, &coded.code.instructions, limit);
     let tables = tables.ok_or(HermesError::Hints { what: "a table of jumps that does not end" })?;
-    let stood = code::tables(layout, &from.bytes, &from.instructions, from.tables.len() as u64).unwrap_or_default();
+    let stood = code::tables(isa, &from.bytes, &from.instructions, from.tables.len() as u64).unwrap_or_default();
     for table in tables {
         let start = coded.code.tables.len();
         let words = table.entries as usize * table.words as usize;

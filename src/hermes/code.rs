@@ -6,6 +6,60 @@ use super::HermesError;
 use super::layout::{Kind, Layout, Operand};
 use super::reader::read_exact;
 
+/// A layout with what is asked of each opcode most often, worked out once.
+#[derive(Debug, Clone)]
+pub struct Isa {
+    layout: Layout,
+    marks: [u8; 256],
+    sizes: [u8; 256],
+}
+
+/// An opcode refers to something that another compile numbers differently.
+pub const REFERS: u8 = 1;
+/// An opcode has a table of jumps.
+pub const HAS_TABLE: u8 = 2;
+/// An opcode refers to a literal.
+pub const HAS_LITERAL: u8 = 4;
+
+impl Isa {
+    /// The opcodes of `layout`.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        let (mut marks, mut sizes) = ([0; 256], [0; 256]);
+        for opcode in 0..=255u8 {
+            let operands = layout.operands(opcode).unwrap_or_default();
+            for operand in operands {
+                marks[usize::from(opcode)] |= match operand.kind {
+                    Kind::JumpTable | Kind::StringTable => HAS_TABLE,
+                    Kind::ArrayBuffer | Kind::KeyBuffer | Kind::ValueBuffer => HAS_LITERAL | REFERS,
+                    kind if kind.is_reference() => REFERS,
+                    _ => 0,
+                };
+            }
+            sizes[usize::from(opcode)] = layout.size_bytes(opcode).map_or(0, |size| size.min(255) as u8);
+        }
+        Self { layout, marks, sizes }
+    }
+
+    /// Whether `opcode` has any of the marks [`REFERS`], [`HAS_TABLE`], [`HAS_LITERAL`].
+    #[must_use]
+    pub fn has(&self, opcode: u8, marks: u8) -> bool {
+        self.marks[usize::from(opcode)] & marks != 0
+    }
+
+    /// The operands of an opcode, none for one that does not exist.
+    #[must_use]
+    pub fn operands(&self, opcode: u8) -> &[Operand] {
+        self.layout.operands(opcode).unwrap_or_default()
+    }
+
+    /// The bytes of an instruction; none for an opcode that does not exist.
+    #[must_use]
+    pub fn size_bytes(&self, opcode: u8) -> Option<usize> {
+        Some(usize::from(self.sizes[usize::from(opcode)])).filter(|&size| size > 0)
+    }
+}
+
 /// One instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instruction {
@@ -39,12 +93,12 @@ pub struct Code {
 
 /// The instructions of `bytes`; `None` where they do not fit the layout.
 #[must_use]
-pub fn split(layout: &Layout, bytes: &[u8]) -> Option<Vec<Instruction>> {
+pub fn split(isa: &Isa, bytes: &[u8]) -> Option<Vec<Instruction>> {
     let mut instructions = Vec::with_capacity(bytes.len() / 4);
     let mut at = 0;
     while let Some(&opcode) = bytes.get(at) {
         instructions.push(Instruction { at: at as u32, opcode });
-        at += layout.size_bytes(opcode)?;
+        at += isa.size_bytes(opcode)?;
     }
     (at == bytes.len()).then_some(instructions)
 }
@@ -65,8 +119,11 @@ pub const fn signed(value: u64, width: u8) -> i64 {
 
 /// Entries and words of the table that an instruction refers to; none where it has no table.
 #[must_use]
-pub fn table_of(layout: &Layout, bytes: &[u8], instruction: Instruction) -> Option<(Operand, u64, u32)> {
-    let operands = layout.operands(instruction.opcode)?;
+pub fn table_of(isa: &Isa, bytes: &[u8], instruction: Instruction) -> Option<(Operand, u64, u32)> {
+    if !isa.has(instruction.opcode, HAS_TABLE) {
+        return None;
+    }
+    let operands = isa.operands(instruction.opcode);
     let (mut table, mut low, mut high, mut count, mut words) = (None, 0, 0, 0, 1);
     for &operand in operands {
         match operand.kind {
@@ -84,11 +141,11 @@ pub fn table_of(layout: &Layout, bytes: &[u8], instruction: Instruction) -> Opti
 
 /// The tables that a body's instructions have behind them, in order, at most `limit` words in all.
 #[must_use]
-pub fn tables(layout: &Layout, bytes: &[u8], instructions: &[Instruction], limit: u64) -> Option<Vec<JumpTable>> {
+pub fn tables(isa: &Isa, bytes: &[u8], instructions: &[Instruction], limit: u64) -> Option<Vec<JumpTable>> {
     let mut tables = Vec::new();
     let mut left = limit;
     for (owner, &instruction) in instructions.iter().enumerate() {
-        if let Some((_, entries, words)) = table_of(layout, bytes, instruction) {
+        if let Some((_, entries, words)) = table_of(isa, bytes, instruction) {
             left = left.checked_sub(entries * u64::from(words))?;
             tables.push(JumpTable { owner: owner as u32, entries: entries as u32, words });
         }
@@ -103,15 +160,15 @@ impl Code {
     ///
     /// # Errors
     /// [`HermesError::Read`] where the file ends before, [`HermesError::Form`] where the body is not of this layout.
-    pub fn read(old: &mut impl Old, layout: &Layout, at: u64, size: u64) -> Result<Self, HermesError> {
+    pub fn read(old: &mut impl Old, isa: &Isa, at: u64, size: u64) -> Result<Self, HermesError> {
         let mut code = Self::default();
         read_exact(old, at, size, &mut code.bytes)?;
         let strange = HermesError::Form { what: "a function body has other instructions" };
-        let Some(instructions) = split(layout, &code.bytes) else { return Err(strange) };
+        let Some(instructions) = split(isa, &code.bytes) else { return Err(strange) };
         code.instructions = instructions;
         let start = (at + size).next_multiple_of(4);
         let limit = old.len().saturating_sub(start) / 4;
-        let Some(tables) = tables(layout, &code.bytes, &code.instructions, limit) else { return Err(strange) };
+        let Some(tables) = tables(isa, &code.bytes, &code.instructions, limit) else { return Err(strange) };
         let words: u64 = tables.iter().map(|table| u64::from(table.entries) * u64::from(table.words)).sum();
         if words > 0 {
             let mut bytes = Vec::new();

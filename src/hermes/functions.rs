@@ -7,7 +7,8 @@ use crate::codec::range::Coder;
 use super::HermesError;
 use super::form::Form;
 use super::hints::{Flag, Hints, Sort};
-use super::layout::{Kind, Layout};
+use super::code::Isa;
+use super::layout::Kind;
 use super::reader::Bytecode;
 use super::rows::NONE;
 use super::splice::Moves;
@@ -28,7 +29,7 @@ pub struct Numbering<'a> {
     /// Old, parsed.
     pub old: &'a Bytecode,
     /// How both files' instructions are laid out.
-    pub layout: &'a Layout,
+    pub isa: &'a Isa,
     /// Strings of old to strings of new, or [`NONE`].
     pub strings: &'a [u32],
     /// Functions of old to functions of new, or [`NONE`].

@@ -7,9 +7,9 @@
 use crate::codec::ends::Old;
 
 use super::HermesError;
-use super::code::{Code, Instruction, value};
+use super::code::{Code, HAS_LITERAL, Instruction, Isa, value};
 use super::form::Form;
-use super::layout::{Kind, Layout};
+use super::layout::Kind;
 use super::reader::Bytecode;
 use super::rows::NONE;
 
@@ -42,8 +42,11 @@ pub struct Use {
 }
 
 /// The literals that an instruction refers to.
-pub fn uses(layout: &Layout, shapes: &[[u32; 2]], bytes: &[u8], instruction: Instruction, mut each: impl FnMut(Use)) {
-    let operands = layout.operands(instruction.opcode).unwrap_or_default();
+pub fn uses(isa: &Isa, shapes: &[[u32; 2]], bytes: &[u8], instruction: Instruction, mut each: impl FnMut(Use)) {
+    if !isa.has(instruction.opcode, HAS_LITERAL) {
+        return;
+    }
+    let operands = isa.operands(instruction.opcode);
     let mut elements = 0;
     for &operand in operands {
         // An array's or object's last count before the buffer is that of its literal elements.
@@ -66,7 +69,7 @@ pub fn uses(layout: &Layout, shapes: &[[u32; 2]], bytes: &[u8], instruction: Ins
 pub fn renumber(
     old: &mut impl Old,
     file: &Bytecode,
-    layout: &Layout,
+    isa: &Isa,
     strings: &[u32],
 ) -> Result<[Vec<u8>; 3], HermesError> {
     let mut out = file.buffers.clone();
@@ -125,9 +128,9 @@ pub fn renumber(
         if last.replace(at) == Some(at) {
             continue;
         }
-        let code = Code::read(old, layout, at.into(), function.size(&file.form).into())?;
+        let code = Code::read(old, isa, at.into(), function.size(&file.form).into())?;
         for &instruction in &code.instructions {
-            uses(layout, &file.rows[0], &code.bytes, instruction, &mut visit);
+            uses(isa, &file.rows[0], &code.bytes, instruction, &mut visit);
         }
     }
     Ok(out)

@@ -6,9 +6,9 @@ use crate::codec::mix::hash;
 use crate::codec::range::Coder;
 
 use super::HermesError;
-use super::code::signed;
+use super::code::{Isa, signed};
 use super::hints::{Hints, OPERAND_CONTEXTS, Sort};
-use super::layout::{Kind, Layout, Operand};
+use super::layout::{Kind, Operand};
 
 /// The part of [`Hints::byte`] that opcodes are, and the one that names of functions are.
 const OPCODE_PART: usize = 22;
@@ -184,7 +184,7 @@ impl Past {
     }
 
     /// An instruction begins in the second pass; `following` is the opcode behind it.
-    pub fn enter(&mut self, layout: &Layout, opcode: u8, following: u8) {
+    pub fn enter(&mut self, isa: &Isa, opcode: u8, following: u8) {
         self.opcode = opcode;
         self.following = following;
         self.values = [0; 2];
@@ -200,7 +200,7 @@ impl Past {
                 let earlier = *index.place(key) as usize;
                 let whole = earlier > 0
                     && self.bytes.get(earlier - 1) == Some(&opcode)
-                    && layout.size_bytes(opcode).is_some_and(|size| earlier - 1 + size <= self.bytes.len());
+                    && isa.size_bytes(opcode).is_some_and(|size| earlier - 1 + size <= self.bytes.len());
                 if whole {
                     self.matched = earlier;
                     break;

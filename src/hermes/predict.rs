@@ -7,6 +7,7 @@ use crate::codec::ends::Old;
 use crate::codec::range::Coder;
 
 use super::body::{Bodies, Code};
+use super::code::Isa;
 use super::form::{COUNTS, COUNTS_AT, Count, FOOTER_BYTES, HEADER_BYTES, Places, Section};
 use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use super::functions::{self, Numbering};
@@ -78,16 +79,16 @@ pub fn run<C: Coder>(
         tally.parts.push((name, now - before));
         before = now;
     };
-    let layout = code_layout(hints, file.form.version, layouts)?;
+    let isa = Isa::new(code_layout(hints, file.form.version, layouts)?);
     let header = code_header(hints, &file, new)?;
     note("header", hints, &mut tally);
     let strings = strings::choose(hints, &file, teacher, limit)?;
     note("strings", hints, &mut tally);
 
-    let mut buffers = literals::renumber(old, &file, &layout, &strings.map)?;
+    let mut buffers = literals::renumber(old, &file, &isa, &strings.map)?;
     let mut numbering = Numbering {
         old: &file,
-        layout: &layout,
+        isa: &isa,
         strings: &strings.map,
         functions: Vec::new(),
         rows: Default::default(),

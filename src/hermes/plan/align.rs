@@ -1,8 +1,8 @@
 //! Aligns the instructions of a body with those of its counterpart.
 
 use crate::codec::mix::hash;
-use crate::hermes::code::{Code, value};
-use crate::hermes::layout::{Kind, Layout};
+use crate::hermes::code::{Code, Isa, value};
+use crate::hermes::layout::Kind;
 use crate::hermes::rows::NONE;
 
 use super::common;
@@ -11,11 +11,11 @@ use super::common;
 const CELLS: usize = 1 << 22;
 
 /// What an instruction is, apart from where it jumps: all of it, and without its registers.
-fn tokens(layout: &Layout, code: &Code, bytes: &[u8]) -> Vec<[u32; 2]> {
+fn tokens(isa: &Isa, code: &Code, bytes: &[u8]) -> Vec<[u32; 2]> {
     let token = |instruction: &crate::hermes::code::Instruction| {
         let opcode = u32::from(instruction.opcode);
         let mut token = [hash(1, opcode); 2];
-        for &operand in layout.operands(instruction.opcode).unwrap_or_default() {
+        for &operand in isa.operands(instruction.opcode) {
             let value = value(operand, bytes, instruction.at);
             let value = value as u32 ^ (value >> 32) as u32;
             match operand.kind {
@@ -31,9 +31,9 @@ fn tokens(layout: &Layout, code: &Code, bytes: &[u8]) -> Vec<[u32; 2]> {
 
 /// For each instruction of `new` its counterpart in `base`, or [`NONE`]; `predicted` are the base's bytes with new's
 /// numbers.
-pub fn align(layout: &Layout, base: &Code, predicted: &[u8], new: &Code) -> Vec<u32> {
-    let a = tokens(layout, base, predicted);
-    let b = tokens(layout, new, &new.bytes);
+pub fn align(isa: &Isa, base: &Code, predicted: &[u8], new: &Code) -> Vec<u32> {
+    let a = tokens(isa, base, predicted);
+    let b = tokens(isa, new, &new.bytes);
     let mut out = vec![NONE; b.len()];
     // Three instructions in a row are an anchor; then what lies between is weighed.
     let windows = |tokens: &[[u32; 2]]| -> Vec<u32> {
@@ -52,7 +52,7 @@ pub fn align(layout: &Layout, base: &Code, predicted: &[u8], new: &Code) -> Vec<
     let (mut i, mut j) = (0, 0);
     fixed.push((a.len(), b.len()));
     for (anchor_i, anchor_j) in fixed {
-        weigh(layout, base, new, (&a, i, anchor_i), (&b, j, anchor_j), &mut out);
+        weigh(isa, base, new, (&a, i, anchor_i), (&b, j, anchor_j), &mut out);
         if let Some(place) = out.get_mut(anchor_j) {
             *place = anchor_i as u32;
         }
@@ -64,7 +64,7 @@ pub fn align(layout: &Layout, base: &Code, predicted: &[u8], new: &Code) -> Vec<
 type Side<'a> = (&'a [[u32; 2]], usize, usize);
 
 /// The cheapest way from one side of a gap to the other.
-fn weigh(layout: &Layout, base: &Code, new: &Code, (a, a0, a1): Side<'_>, (b, b0, b1): Side<'_>, out: &mut [u32]) {
+fn weigh(isa: &Isa, base: &Code, new: &Code, (a, a0, a1): Side<'_>, (b, b0, b1): Side<'_>, out: &mut [u32]) {
     let (rows, columns) = (a1.saturating_sub(a0), b1.saturating_sub(b0));
     if rows == 0 || columns == 0 {
         return;
@@ -78,7 +78,7 @@ fn weigh(layout: &Layout, base: &Code, new: &Code, (a, a0, a1): Side<'_>, (b, b0
         return;
     }
     let insert_cost = |j: usize| {
-        let size = layout.size_bytes(new.instructions[b0 + j].opcode).unwrap_or(1) as u32;
+        let size = isa.size_bytes(new.instructions[b0 + j].opcode).unwrap_or(1) as u32;
         8 + 10 * size
     };
     const DELETE: u32 = 8;
@@ -90,7 +90,7 @@ fn weigh(layout: &Layout, base: &Code, new: &Code, (a, a0, a1): Side<'_>, (b, b0
         if a[a0 + i] == b[b0 + j] {
             return Some(1);
         }
-        let size = layout.size_bytes(to).unwrap_or(1) as u32;
+        let size = isa.size_bytes(to).unwrap_or(1) as u32;
         Some(if a[a0 + i][1] == b[b0 + j][1] { 12 } else { 6 + 7 * size })
     };
     let width = columns + 1;

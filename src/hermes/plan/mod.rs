@@ -13,10 +13,11 @@ use crate::codec::range::Encoder;
 
 use super::HermesError;
 use super::body::{Code, Lesson, read_info};
+use super::code::Isa;
 use super::form::FOOTER_BYTES;
 use super::functions::{FunctionRun, Numbering};
 use super::hints::Hints;
-use super::layout::{self, Layout};
+use super::layout;
 use super::listing::{self, Change};
 use super::predict::{self, Image, Tally};
 use super::reader::Bytecode;
@@ -58,7 +59,7 @@ struct Truth<'a> {
     data: &'a [u8],
     old: &'a [u8],
     file: Bytecode,
-    layout: Layout,
+    isa: Isa,
     lists: bool,
 }
 
@@ -67,7 +68,7 @@ impl Truth<'_> {
         let mut data = data;
         let function = &file.functions[index];
         let size = function.size(&file.form);
-        Code::read(&mut data, &self.layout, function.offset().into(), size.into()).unwrap_or_default()
+        Code::read(&mut data, &self.isa, function.offset().into(), size.into()).unwrap_or_default()
     }
 }
 
@@ -115,7 +116,7 @@ impl Teacher for Truth<'_> {
         };
         let form = &self.file.form;
         let faces = |data: &[u8], file: &Bytecode, string: &dyn Fn(u32) -> u32| -> Vec<pairing::Face> {
-            let face = |(i, function)| pairing::face(&self.layout, form, function, &self.code(data, file, i), string);
+            let face = |(i, function)| pairing::face(&self.isa, form, function, &self.code(data, file, i), string);
             file.functions.iter().enumerate().map(face).collect()
         };
         let old = faces(self.old, numbering.old, &renamed);
@@ -130,7 +131,7 @@ impl Teacher for Truth<'_> {
         let info = read_info(&mut data, &self.file, &function).ok()?;
         let align = match base {
             Some(_) if code.bytes == predicted => (0..code.instructions.len() as u32).collect(),
-            Some(base) => align::align(&self.layout, base, predicted, &code),
+            Some(base) => align::align(&self.isa, base, predicted, &code),
             None => vec![NONE; code.instructions.len()],
         };
         Some(Lesson { function, code, info, align })
@@ -154,13 +155,12 @@ fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     let all = [bodies(old, &before), bodies(new, &file)].concat();
     let layout = layout::choose(file.form.version, all.into_iter());
     let layout = layout.ok_or(HermesError::Form { what: "its instructions are of an unknown layout" })?;
-    let mut truth = Truth { data: new, old, file, layout, lists: false };
+    let mut truth = Truth { data: new, old, file, isa: Isa::new(layout.clone()), lists: false };
     truth.lists = listing_pays(&truth, &before);
     drop(before);
     let mut plan = Plan::default();
     let mut hints = Hints::new(Encoder::default());
     let limit = new.len() as u64 * 2 + (1 << 16);
-    let layout = truth.layout.clone();
     let spent = |hints: &Hints<Encoder>| hints.coder.len() as u64;
     let report = predict::run(&mut hints, &mut &old[..], &truth, Some(&layout), &mut plan, limit, spent)?;
     plan.image.resize(report.image_bytes as usize, 0);

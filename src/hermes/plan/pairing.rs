@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use crate::codec::mix::hash;
-use crate::hermes::code::{Code, value};
+use crate::hermes::code::{Code, Isa, value};
 use crate::hermes::form::Form;
 use crate::hermes::function::Function;
 use crate::hermes::functions::FunctionRun;
-use crate::hermes::layout::{Kind, Layout};
+use crate::hermes::layout::Kind;
 use crate::hermes::rows::NONE;
 
 use super::common;
@@ -32,7 +32,7 @@ pub struct Face {
 }
 
 /// The face of a function; `string` says what a string's id is in new.
-pub fn face(layout: &Layout, form: &Form, function: &Function, code: &Code, string: impl Fn(u32) -> u32) -> Face {
+pub fn face(isa: &Isa, form: &Form, function: &Function, code: &Code, string: impl Fn(u32) -> u32) -> Face {
     let mix = |sum: u64, word: u64| {
         let sum = (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         sum ^ sum >> 31
@@ -46,7 +46,7 @@ pub fn face(layout: &Layout, form: &Form, function: &Function, code: &Code, stri
         face.opcodes = mix(face.opcodes, opcode);
         let bin = &mut face.bins[hash(opcode as u32, 3) as usize % (BINS / 2)];
         *bin = bin.saturating_add(1);
-        for &operand in layout.operands(instruction.opcode).unwrap_or_default() {
+        for &operand in isa.operands(instruction.opcode) {
             let value = value(operand, &code.bytes, instruction.at);
             match operand.kind {
                 Kind::String => {
