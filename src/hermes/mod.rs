@@ -11,6 +11,7 @@
 
 pub mod body;
 pub mod code;
+pub mod debug;
 mod error;
 pub mod form;
 pub mod function;

@@ -8,6 +8,7 @@ use crate::codec::range::Coder;
 
 use super::body::{Bodies, Code};
 use super::code::Isa;
+use super::debug::{self, Debug};
 use super::form::{COUNTS, COUNTS_AT, Count, FOOTER_BYTES, HEADER_BYTES, Places, Section};
 use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use super::functions::{self, Numbering};
@@ -190,6 +191,10 @@ pub fn run<C: Coder>(
     let mut handlers: Vec<(u32, Vec<[u32; 3]>)> = Vec::new();
     let mut known: HashMap<(u64, u32), u32> = HashMap::new();
     let shares = hints.flag(header.shares, Flag::Dedupe, 0);
+    let section = debug::Section::read(old, &file);
+    let section = section.filter(|_| hints.flag(teacher.debug().is_some(), Flag::Debug, 7));
+    let mut entries = Debug::default();
+    let mut offsets: Vec<u32> = Vec::new();
     for (index, &base) in bases.iter().enumerate() {
         let coded = bodies.code(hints, old, &mut numbering, teacher, index, base)?;
         let mut function = coded.function;
@@ -210,6 +215,20 @@ pub fn run<C: Coder>(
             }
         }
         function.fields[0] = *place;
+        if let Some(section) = section.as_ref().filter(|_| function.flags & HAS_DEBUG != 0) {
+            let stood = file.functions.get(base as usize).filter(|stood| stood.flags & HAS_DEBUG != 0);
+            let stood = match stood {
+                Some(stood) => {
+                    let words = body::read_info(old, &file, stood)?.debug;
+                    Some(debug::read(old, &form, section, &words)?.0)
+                }
+                None => None,
+            };
+            let told = teacher.locations(index);
+            let coded =
+                entries.code(hints, &form, told.as_ref(), stood, &coded.moved, &coded.code, index as u32, limit)?;
+            offsets.extend(coded);
+        }
         functions.push(function);
         if function.flags & HAS_HANDLERS != 0 {
             handlers.push((index as u32, coded.info.handlers));
@@ -219,6 +238,7 @@ pub fn run<C: Coder>(
     note("bodies", hints, &mut tally);
 
     let mut handlers = handlers.into_iter().peekable();
+    let mut offsets = offsets.chunks_exact(form.debug_words);
     let mut bytes = Vec::new();
     for (index, function) in functions.iter_mut().enumerate() {
         let place = at.next_multiple_of(4);
@@ -247,14 +267,15 @@ pub fn run<C: Coder>(
         }
         if function.flags & HAS_DEBUG != 0 {
             at = at.next_multiple_of(4);
-            let base = bases.get(index).and_then(|&base| file.functions.get(base as usize));
-            let mut words = vec![u32::MAX; form.debug_words];
-            if let Some(base) = base {
-                let stood = body::read_info(old, &file, base)?.debug;
-                for (word, stood) in words.iter_mut().zip(stood) {
-                    *word = stood;
-                }
-            }
+            let words = match offsets.next() {
+                Some(words) => words.to_vec(),
+                None => match bases.get(index).and_then(|&base| file.functions.get(base as usize)) {
+                    Some(base) => body::read_info(old, &file, base)?.debug,
+                    None => Vec::new(),
+                },
+            };
+            let mut words = words;
+            words.resize(form.debug_words, u32::MAX);
             image.put(at, &to_bytes(words.into_iter()), tag::OFFSETS)?;
             at += 4 * form.debug_words as u64;
         }
@@ -274,13 +295,20 @@ pub fn run<C: Coder>(
     let stood = u64::from(file.count(Count::DebugInfo));
     let end = file.file_bytes - FOOTER_BYTES as u64;
     let mut at = debug;
-    let mut from = stood.min(end);
-    while from < end {
-        let mut piece = Vec::new();
-        read_exact(old, from, (end - from).min(1 << 16), &mut piece)?;
-        image.put(at, &piece, tag::DEBUG)?;
-        at += piece.len() as u64;
-        from += piece.len() as u64;
+    if let Some(section) = section {
+        let entries = std::mem::take(&mut entries.data);
+        let bytes = debug::code_section(hints, old, &section, teacher.debug(), &entries, teacher, limit)?;
+        image.put(at, &bytes, tag::DEBUG)?;
+        at += bytes.len() as u64;
+    } else {
+        let mut from = stood.min(end);
+        while from < end {
+            let mut piece = Vec::new();
+            read_exact(old, from, (end - from).min(1 << 16), &mut piece)?;
+            image.put(at, &piece, tag::DEBUG)?;
+            at += piece.len() as u64;
+            from += piece.len() as u64;
+        }
     }
     let mut footer = Vec::new();
     read_exact(old, end, FOOTER_BYTES as u64, &mut footer)?;

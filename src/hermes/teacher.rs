@@ -1,6 +1,7 @@
 //! Where the encoder's answers come from: the coding path is one for both sides, and asks a [`Teacher`] what to say.
 
 use super::body::{Code, Lesson};
+use super::debug::{Locations, Section};
 use super::functions::{FunctionRun, Numbering};
 use super::listing::Change;
 use super::reader::Bytecode;
@@ -26,6 +27,12 @@ pub trait Teacher {
 
     /// Which function of old each one of new is.
     fn functions(&self, numbering: &Numbering<'_>) -> Vec<FunctionRun>;
+
+    /// The debug info of function `index` of new.
+    fn locations(&self, index: usize) -> Option<Locations>;
+
+    /// The debug section of new and all of new's bytes, if the section is to be told.
+    fn debug(&self) -> Option<(&Section, &[u8])>;
 
     /// The body of function `index` of new, aligned with `base` where there is one.
     fn body(&self, index: usize, base: Option<&Code>, predicted: &[u8]) -> Option<Lesson>;
@@ -57,6 +64,14 @@ impl Teacher for Absent {
 
     fn functions(&self, _numbering: &Numbering<'_>) -> Vec<FunctionRun> {
         Vec::new()
+    }
+
+    fn locations(&self, _index: usize) -> Option<Locations> {
+        None
+    }
+
+    fn debug(&self) -> Option<(&Section, &[u8])> {
+        None
     }
 
     fn body(&self, _index: usize, _base: Option<&Code>, _predicted: &[u8]) -> Option<Lesson> {

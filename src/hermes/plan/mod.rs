@@ -15,6 +15,7 @@ use super::HermesError;
 use super::body::{Code, Lesson, read_info};
 use super::code::Isa;
 use super::form::FOOTER_BYTES;
+use super::debug::{self, Locations, Section};
 use super::functions::{FunctionRun, Numbering};
 use super::hints::Hints;
 use super::layout;
@@ -61,6 +62,7 @@ struct Truth<'a> {
     file: Bytecode,
     isa: Isa,
     lists: bool,
+    debug: Option<Section>,
 }
 
 impl Truth<'_> {
@@ -124,6 +126,16 @@ impl Teacher for Truth<'_> {
         pairing::runs(&pairing::pair(&old, &new))
     }
 
+    fn locations(&self, index: usize) -> Option<Locations> {
+        let function = self.file.functions.get(index)?;
+        let words = read_info(&mut &*self.data, &self.file, function).ok()?.debug;
+        debug::read(&mut &*self.data, &self.file.form, self.debug.as_ref()?, &words).ok().map(|(read, _)| read)
+    }
+
+    fn debug(&self) -> Option<(&Section, &[u8])> {
+        Some((self.debug.as_ref()?, self.data))
+    }
+
     fn body(&self, index: usize, base: Option<&Code>, predicted: &[u8]) -> Option<Lesson> {
         let function = *self.file.functions.get(index)?;
         let code = self.code(self.data, &self.file, index);
@@ -155,7 +167,8 @@ fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     let all = [bodies(old, &before), bodies(new, &file)].concat();
     let layout = layout::choose(file.form.version, all.into_iter());
     let layout = layout.ok_or(HermesError::Form { what: "its instructions are of an unknown layout" })?;
-    let mut truth = Truth { data: new, old, file, isa: Isa::new(layout.clone()), lists: false };
+    let mut truth = Truth { data: new, old, file, isa: Isa::new(layout.clone()), lists: false, debug: None };
+    truth.debug = debug_section(&truth, &before);
     truth.lists = listing_pays(&truth, &before);
     drop(before);
     let mut plan = Plan::default();
@@ -170,6 +183,27 @@ fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     plan.footer = sha1_smol::Sha1::from(content).digest().bytes() == footer;
     plan.hints = hints.coder.finish();
     Ok(plan)
+}
+
+/// The debug section of new, if both files' can be taken apart and put together again.
+fn debug_section(truth: &Truth<'_>, old: &Bytecode) -> Option<Section> {
+    let whole = |data: &[u8], file: &Bytecode| -> Option<Section> {
+        let section = Section::read(&mut &*data, file)?;
+        let mut entries = Vec::new();
+        for (index, function) in file.functions.iter().enumerate() {
+            let words = read_info(&mut &*data, file, function).ok()?.debug;
+            if let Some(&offset) = words.first() {
+                let (read, owner) = debug::read(&mut &*data, &file.form, &section, &words).ok()?;
+                let again = read.write(&file.form, index as u32, &mut entries);
+                if again != offset || again != debug::NO_OFFSET && owner as usize != index {
+                    return None;
+                }
+            }
+        }
+        section.entries(data).is_some_and(|stood| stood == entries).then_some(section)
+    };
+    whole(truth.old, old)?;
+    whole(truth.data, &truth.file)
 }
 
 /// Bytes that packing anew must save: it takes the device time.
