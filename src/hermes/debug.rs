@@ -296,7 +296,14 @@ impl Debug {
         }
         let recent = self.same;
         let stays = told == Some(&guess) && !broken;
-        let contexts = [recent & 15, recent & 255, u32::from(moved.is_empty()), hash(recent & 3, u32::from(moved.is_empty())), 5, 6];
+        let contexts = [
+            recent & 15,
+            recent & 255,
+            u32::from(moved.is_empty()),
+            hash(recent & 3, u32::from(moved.is_empty())),
+            5,
+            6,
+        ];
         let mut coded = guess;
         if !mapped || hints.decide(!stays, 6, contexts, usize::from(moved.is_empty()), (recent & 255) as usize) {
             self.same = self.same << 1 | u32::from(mapped);

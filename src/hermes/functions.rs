@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use crate::codec::range::Coder;
 
 use super::HermesError;
+use super::code::Isa;
 use super::form::Form;
 use super::hints::{Flag, Hints, Sort};
-use super::code::Isa;
 use super::layout::Kind;
 use super::reader::Bytecode;
 use super::rows::NONE;

@@ -66,12 +66,7 @@ pub fn uses(isa: &Isa, shapes: &[[u32; 2]], bytes: &[u8], instruction: Instructi
 ///
 /// # Errors
 /// [`HermesError::Read`] where old cannot be read.
-pub fn renumber(
-    old: &mut impl Old,
-    file: &Bytecode,
-    isa: &Isa,
-    strings: &[u32],
-) -> Result<[Vec<u8>; 3], HermesError> {
+pub fn renumber(old: &mut impl Old, file: &Bytecode, isa: &Isa, strings: &[u32]) -> Result<[Vec<u8>; 3], HermesError> {
     let mut out = file.buffers.clone();
     // How far each place was visited already, in elements; and an end to hostile files that visit ever again.
     let mut seen: [Vec<u32>; 3] = [0, 1, 2].map(|buffer: usize| vec![0; file.buffers[buffer].len()]);
