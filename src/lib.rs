@@ -9,12 +9,12 @@
 pub mod apply;
 #[cfg(feature = "cli")]
 pub mod cli;
-#[cfg(feature = "diff")]
-pub mod exchange;
-pub mod files;
 pub mod codec;
 #[cfg(feature = "diff")]
 pub mod diff;
+#[cfg(feature = "diff")]
+pub mod exchange;
+pub mod files;
 pub mod hash;
 pub mod hermes;
 pub mod limits;

@@ -20,7 +20,7 @@ use crate::codec::range::{Coder, Decoder};
 use crate::codec::text::Guide;
 use crate::files::FileError;
 use crate::hash::Hash;
-use crate::hermes::{self, HermesError};
+use crate::hermes::{self, HermesError, form::FOOTER_BYTES};
 use crate::limits::Limits;
 use crate::patch::entries::{self, Content, EntriesError, Method, NewEntry};
 use crate::patch::{FRAME_BYTES, Frames, Header, PatchError};
@@ -141,7 +141,10 @@ impl ApplyError {
         match self {
             Self::Patch(error) => matches!(
                 error,
-                PatchError::Damaged { .. } | PatchError::Trailing { .. } | PatchError::Read { .. } | PatchError::Wire(_)
+                PatchError::Damaged { .. }
+                    | PatchError::Trailing { .. }
+                    | PatchError::Read { .. }
+                    | PatchError::Wire(_)
             ),
             Self::WrongOld { .. } | Self::WrongNew { .. } => true,
             Self::Entries(_) | Self::Edits { .. } | Self::Hermes { .. } => true,
@@ -178,12 +181,7 @@ pub fn verify(old: &Path, patch: &mut dyn Read, options: &Options) -> Result<Sum
     run(old, patch, &nowhere, options).map(|(summary, _)| summary)
 }
 
-fn run(
-    old: &Path,
-    patch: &mut dyn Read,
-    new: &Path,
-    options: &Options,
-) -> Result<(Summary, Target), ApplyError> {
+fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Result<(Summary, Target), ApplyError> {
     let (header, header_bytes) = Header::read(patch)?;
     let limits = &options.limits;
     let needed = header.apply_memory_bytes.max(header.sizes.memory_bytes() + FIXED_BYTES);
@@ -276,8 +274,9 @@ impl Job<'_, '_> {
         }
         for (index, entry) in entries.iter().enumerate() {
             let from = match entry.content {
-                Content::Old(from) => space::open_old(self.root, self.old, from)
-                    .map_err(|source| self.old_error("read", from, source))?,
+                Content::Old(from) => {
+                    space::open_old(self.root, self.old, from).map_err(|source| self.old_error("read", from, source))?
+                }
                 Content::New(other) => self.target.reopen(&entries[other].path)?,
                 Content::Coded { .. } => continue,
             };
@@ -296,23 +295,26 @@ impl Job<'_, '_> {
     }
 
     /// Decodes one file.
-    fn decode(
-        &mut self,
-        entry: &NewEntry,
-        size: u64,
-        base: Option<usize>,
-        method: Method,
-    ) -> Result<Hash, ApplyError> {
+    fn decode(&mut self, entry: &NewEntry, size: u64, base: Option<usize>, method: Method) -> Result<Hash, ApplyError> {
+        let mut footer = false;
         let place = match (base, method) {
-            (Some(base), Method::Hermes) => self.image(entry, base, size)?,
+            (Some(base), Method::Hermes) => {
+                let (place, has_footer) = self.image(entry, base, size)?;
+                footer = has_footer;
+                place
+            }
             (Some(base), _) => self.space.start_of(base),
             (None, _) => crate::codec::ends::Old::len(&self.space),
         };
         let file = self.target.create_file(&entry.path, entry.executable)?;
         let mut out = Output::new(file, std::mem::take(&mut self.buffer));
+        if footer {
+            out.seal_bytecode();
+        }
+        let body = size - if footer { FOOTER_BYTES as u64 } else { 0 };
         let as_text = method == Method::Text;
         let Self { models, coder, space, .. } = self;
-        let coded = models.code(coder, as_text, place, size, Guide::NONE, space, &mut out);
+        let coded = models.code(coder, as_text, place, body, Guide::NONE, space, &mut out);
         if let Some(source) = self.space.take_error() {
             return Err(self.old_error("read", base.unwrap_or(0), source));
         }
@@ -325,16 +327,17 @@ impl Job<'_, '_> {
         Ok(hash)
     }
 
-    /// Makes the image of bytecode that `entry` is coded against; its place.
-    fn image(&mut self, entry: &NewEntry, base: usize, size: u64) -> Result<u64, ApplyError> {
+    /// Makes the image of bytecode that `entry` is coded against; its place, and whether the file ends in its own hash.
+    fn image(&mut self, entry: &NewEntry, base: usize, size: u64) -> Result<(u64, bool), ApplyError> {
         let old_bytes = self.old.entries[base].size;
         let needed = self.header.sizes.memory_bytes() + FIXED_BYTES + image_bytes(old_bytes);
         if needed > self.limits.apply_memory_bytes {
             return Err(ApplyError::Memory { needed, limit: self.limits.apply_memory_bytes });
         }
-        let len = self.models.walk.numbers.code(&mut self.coder, 0, HINTS, [0; 4]);
+        let value = self.models.walk.numbers.code(&mut self.coder, 0, HINTS, [0; 4]);
+        let (len, footer) = (value >> 1, value & 1 != 0);
         // Hints stand for what changed: more than new itself would have been no use.
-        if len > size || self.coder.starved() {
+        if len > size || self.coder.starved() || footer && size < FOOTER_BYTES as u64 {
             return Err(ApplyError::Edits { path: entry.path.clone(), source: EditError::Truncated });
         }
         let mut hints = Vec::new();
@@ -351,7 +354,7 @@ impl Job<'_, '_> {
             return Err(self.old_error("read", base, source));
         }
         let len = made.map_err(|source| ApplyError::Hermes { path: entry.path.clone(), source })?;
-        Ok(self.space.append_image(image, len))
+        Ok((self.space.append_image(image, len), footer))
     }
 
     /// Copies a file whole.
@@ -380,5 +383,6 @@ impl Job<'_, '_> {
     }
 }
 
-/// The sort of the number that tells how many bytes of hints follow.
+/// The sort of the number that tells how many bytes of hints follow, doubled, plus one where bytecode ends in the
+/// SHA-1 of what comes before, which is then computed.
 pub const HINTS: usize = 27;

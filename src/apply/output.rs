@@ -13,6 +13,8 @@ pub struct Output {
     file: File,
     buffer: Vec<u8>,
     hasher: Hasher,
+    /// Takes in everything, where the file is to end in the SHA-1 of what comes before.
+    sha1: Option<sha1_smol::Sha1>,
     error: Option<io::Error>,
 }
 
@@ -22,11 +24,19 @@ impl Output {
     pub fn new(file: File, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         buffer.reserve(BUFFER_BYTES);
-        Self { file, buffer, hasher: Hasher::new(), error: None }
+        Self { file, buffer, hasher: Hasher::new(), sha1: None, error: None }
+    }
+
+    /// Lets [`Output::finish`] append the SHA-1 of all that comes before, as Hermes bytecode ends.
+    pub fn seal_bytecode(&mut self) {
+        self.sha1 = Some(sha1_smol::Sha1::new());
     }
 
     fn flush(&mut self) {
         self.hasher.update(&self.buffer);
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(&self.buffer);
+        }
         if self.error.is_none() {
             self.error = self.file.write_all(&self.buffer).err();
         }
@@ -39,6 +49,10 @@ impl Output {
     /// The first that writing met.
     pub fn finish(mut self) -> io::Result<(Hash, Vec<u8>)> {
         self.flush();
+        if let Some(sha1) = self.sha1.take() {
+            self.buffer.extend_from_slice(&sha1.digest().bytes());
+            self.flush();
+        }
         match self.error {
             Some(error) => Err(error),
             None => Ok((self.hasher.finish(), self.buffer)),

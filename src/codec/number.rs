@@ -30,13 +30,7 @@ impl Default for Numbers {
 impl Numbers {
     /// Codes `value` (ignored when decoding). `sort` says which kind of number it is, below 32; `contexts` are hashes
     /// of what is known to go with it.
-    pub fn code<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        value: u64,
-        sort: usize,
-        contexts: [u32; NUMBER_CONTEXTS],
-    ) -> u64 {
+    pub fn code<C: Coder>(&mut self, coder: &mut C, value: u64, sort: usize, contexts: [u32; NUMBER_CONTEXTS]) -> u64 {
         let value = value + 1;
         let mut decide = |net: &mut Net<NUMBER_CONTEXTS, 16>, coder: &mut C, bit: u32, node: u32, depth: usize| {
             let mut slots = [0; NUMBER_CONTEXTS];

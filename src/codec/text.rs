@@ -382,7 +382,8 @@ fn becomes(known: &Renaming, edit: &Edit, new: &[u8]) -> Option<usize> {
 /// The word that `edit` puts in the place of `unit`, if it does no more than that.
 fn renamed(edit: &Edit, new: &[u8], unit: &Unit) -> Option<Word> {
     let text = inserted(edit, new)?;
-    let one_word = !text.is_empty() && text.len() <= super::words::WORD_BYTES && text.iter().all(|&b| super::literal::is_word(b));
+    let one_word =
+        !text.is_empty() && text.len() <= super::words::WORD_BYTES && text.iter().all(|&b| super::literal::is_word(b));
     (one_word && !edit.jumps() && edit.old_len == unit.len()).then(|| Word::of(text))
 }
 

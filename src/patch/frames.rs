@@ -69,8 +69,7 @@ impl<R: Read> Frames<R> {
         let what = "the hash of the patch's content";
         input.read_exact(&mut expected).map_err(|source| PatchError::Read { what, source })?;
         let read_bytes = (header.len() + HASH_BYTES) as u64;
-        let mut frames =
-            Self { input, frame: Vec::new(), next: 0, expected: Some(expected), error: None, read_bytes };
+        let mut frames = Self { input, frame: Vec::new(), next: 0, expected: Some(expected), error: None, read_bytes };
         frames.advance(header)?;
         Ok(frames)
     }
