@@ -37,10 +37,10 @@ impl Costs {
         differs_again: 513,
         agrees: 2,
         agrees_again: 32,
-        resume: 640,
-        deleted: 64,
-        jump: 2048,
-        distance: 83,
+        resume: 2296,
+        deleted: 151,
+        jump: 2296,
+        distance: 151,
     };
 
     /// For binary data: single bytes differ by amounts that come back.
@@ -57,15 +57,16 @@ impl Costs {
         distance: 83,
     };
 
-    /// The cost of copying on at `place` of old where `expected` is next, and a jump left `left` before.
+    /// The cost of copying on at `place` of old where `expected` is next and a jump left `left` before, and whether
+    /// that is a jump.
     #[inline]
     #[must_use]
-    pub fn copy_on(&self, place: i64, expected: i64, left: i64) -> u64 {
+    pub fn copy_on(&self, place: i64, expected: i64, left: i64) -> (u64, bool) {
         let deleted = place - expected;
         if (0..=MOST_DELETED).contains(&deleted) {
-            return u64::from(self.resume) + part(self.deleted, deleted);
+            return (u64::from(self.resume) + part(self.deleted, deleted), false);
         }
-        u64::from(self.jump) + part(self.distance, deleted).min(part(self.distance, place - left))
+        (u64::from(self.jump) + part(self.distance, deleted).min(part(self.distance, place - left)), true)
     }
 }
 
@@ -93,7 +94,9 @@ mod tests {
         assert_eq!(log2(2), 64);
         assert_eq!(log2(3), 96);
         assert_eq!(log2(1 << 40), 40 * 64);
-        assert!(Costs::TEXT.copy_on(15, 10, 0) < Costs::TEXT.copy_on(10, 15, 0));
-        assert_eq!(Costs::TEXT.copy_on(10, 900, 10), u64::from(Costs::TEXT.jump));
+        let costs = Costs::TEXT;
+        assert_eq!(costs.copy_on(10, 10, 0), (u64::from(costs.resume), false));
+        assert_eq!(costs.copy_on(11, 10, 0), (u64::from(costs.resume + costs.deleted), false));
+        assert_eq!(costs.copy_on(10, 900, 10), (u64::from(costs.jump), true));
     }
 }

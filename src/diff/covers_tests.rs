@@ -75,7 +75,7 @@ fn oracle(old: &[u8], new: &[u8], costs: &Costs) -> u64 {
                 covered[i][0] = covered[i][0].min(cost + jump);
                 let cost = before[j][0].min(before[j][1]);
                 if i != j {
-                    covered[i][0] = covered[i][0].min(cost + costs.copy_on(at as i64 + to, at as i64 + from, 0));
+                    covered[i][0] = covered[i][0].min(cost + costs.copy_on(at as i64 + to, at as i64 + from, 0).0);
                 }
             }
             let left = before[i][0].min(before[i][1]) + u64::from(costs.leave);
@@ -113,7 +113,7 @@ fn price(old: &[u8], new: &[u8], covers: &[Cover], costs: &Costs) -> u64 {
             total += inserted as u64 * u64::from(costs.literal) + if first { 0 } else { u64::from(costs.leave) };
         }
         let same = cover.old as i64 - cover.new as i64 == place as i64 - at as i64;
-        total += if same { u64::from(costs.resume) } else { costs.copy_on(cover.old as i64, place as i64, 0) };
+        total += if same { u64::from(costs.resume) } else { costs.copy_on(cover.old as i64, place as i64, 0).0 };
         let mut differed = false;
         for i in 0..cover.len {
             let agrees = old[cover.old + i] == new[cover.new + i];
@@ -162,7 +162,7 @@ mod properties {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
         #[test]
         fn covers_lie_in_both_ends_in_order(old in vec(b'a'..b'e', 0..3000), edits in edits(), hint in any::<(u16, u16)>()) {

@@ -47,6 +47,9 @@ const RECENT: usize = 8;
 /// Legs held before the way is settled.
 const HELD: usize = 1 << 16;
 
+/// What a state may cost more than reaching it again, in 1/64 bit.
+const MARGIN: u64 = 20 * 64;
+
 const NO_LEG: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
@@ -87,8 +90,15 @@ struct Best {
     left: i64,
     cost: u64,
     node: u32,
-    /// Index of the state; none for the literal.
-    state: Option<usize>,
+    /// Whether it is a diagonal, not the literal.
+    copies: bool,
+    agrees_to: usize,
+}
+
+impl Best {
+    fn is(&self, state: &State) -> bool {
+        self.copies && self.diagonal == state.diagonal
+    }
 }
 
 /// The cost of going on along `diagonal` from `best`, and the place of old that is left for it by a jump.
@@ -97,8 +107,8 @@ fn copy_on(costs: &Costs, best: &Best, at: usize, diagonal: i64) -> (u64, i64) {
         return (u64::from(costs.resume), best.left);
     }
     let (place, expected) = (at as i64 + diagonal, best.since as i64 + best.diagonal);
-    let cost = costs.copy_on(place, expected, best.left);
-    (cost, if cost >= u64::from(costs.jump) { expected } else { best.left })
+    let (cost, jumps) = costs.copy_on(place, expected, best.left);
+    (cost, if jumps { expected } else { best.left })
 }
 
 /// The way through part of new.
@@ -115,6 +125,8 @@ pub struct Path<'a> {
     legs: Vec<Leg>,
     recent: [i64; RECENT],
     ahead: Ahead,
+    /// A state that costs so much more than the best one is not kept: it can be reached again for less.
+    useless: u64,
     /// No query of the index before this place.
     quiet_to: usize,
     /// Bytes, candidates and comparisons so far: what time is made of.
@@ -148,6 +160,7 @@ pub fn walk(
         legs: Vec::new(),
         recent: [diagonal; RECENT],
         ahead: Ahead::default(),
+        useless: costs.copy_on(-(ends.old.len() as i64), 0, 0).0 + u64::from(costs.leave) + MARGIN,
         quiet_to: 0,
         steps: 0,
     };
@@ -170,8 +183,9 @@ impl Path<'_> {
             if self.leap(&best) {
                 continue;
             }
-            self.add_candidates(&best, &anchors);
             self.relax(&best);
+            self.add_candidates(&best, &anchors);
+            self.leave(&best);
             self.consume();
             if self.nodes.len() > HELD {
                 self.settle();
@@ -187,9 +201,10 @@ impl Path<'_> {
             left: literal.left,
             cost: literal.cost,
             node: literal.node,
-            state: None,
+            copies: false,
+            agrees_to: self.at,
         };
-        for (i, state) in self.states.iter().enumerate() {
+        for state in &self.states {
             if state.cost < best.cost {
                 best = Best {
                     diagonal: state.diagonal,
@@ -197,7 +212,8 @@ impl Path<'_> {
                     left: state.left,
                     cost: state.cost,
                     node: state.node,
-                    state: Some(i),
+                    copies: true,
+                    agrees_to: state.agrees_to,
                 };
             }
         }
@@ -206,7 +222,7 @@ impl Path<'_> {
 
     /// Where the best diagonal agrees for long: goes to just before the end of what it explains.
     fn leap(&mut self, best: &Best) -> bool {
-        let Some(i) = best.state else { return false };
+        let Some(i) = self.states.iter().position(|state| best.is(state)) else { return false };
         let state = self.states[i];
         let mut agrees_to = state.agrees_to.max(self.at);
         if agrees_to - self.at < self.search.certain {
@@ -220,10 +236,9 @@ impl Path<'_> {
         self.states[i].agrees_to = agrees_to;
         // Diagonals that end no later than the best one cannot become better on the way.
         let (ends, at) = (self.ends, self.at);
-        let (mut place, mut steps) = (0, 0);
+        let mut steps = 0;
         self.states.retain_mut(|other| {
-            place += 1;
-            if place - 1 == i {
+            if best.is(other) {
                 return true;
             }
             let known = other.agrees_to.max(at);
@@ -272,11 +287,11 @@ impl Path<'_> {
             return;
         }
         let recent = self.recent;
-        for diagonal in recent.into_iter().chain(anchors.iter().flatten().copied()) {
+        for diagonal in recent.into_iter().chain([best.diagonal]).chain(anchors.iter().flatten().copied()) {
             self.offer(best, diagonal);
         }
         self.steps += 1;
-        let in_force = best.state.map_or(0, |i| self.states[i].agrees_to.saturating_sub(self.at));
+        let in_force = if best.copies { best.agrees_to.saturating_sub(self.at) } else { 0 };
         let expected = self.at as i64 + best.diagonal;
         if in_force < SHORTEST && self.search.near > 0 {
             self.add_near(best, best.since as i64 + best.diagonal);
@@ -338,27 +353,43 @@ impl Path<'_> {
     /// Enters a diagonal if it agrees for the next bytes.
     fn offer(&mut self, best: &Best, diagonal: i64) {
         let known = self.states.iter().any(|state| state.diagonal == diagonal);
-        if !known && self.ends.agreement(self.at, diagonal, SHORTEST) == SHORTEST {
-            self.enter(best, diagonal, SHORTEST);
+        if known {
+            return;
+        }
+        let agreed = self.ends.agreement(self.at, diagonal, TELLING);
+        if agreed >= SHORTEST {
+            self.enter(best, diagonal, agreed);
         }
     }
 
-    /// Adds a state for a diagonal that agrees for `len` bytes, reached from the best one.
+    /// Adds a state for a diagonal that agrees for `len` bytes, reached from the best one. Where there is no room, what
+    /// costs most after the bytes that are known to agree makes way.
     fn enter(&mut self, best: &Best, diagonal: i64, len: usize) {
         if self.states.iter().any(|state| state.diagonal == diagonal) {
             return;
         }
         let (cost, left) = copy_on(self.costs, best, self.at, diagonal);
-        let cost = best.cost + cost;
-        if self.states.len() >= self.search.states {
-            let worst = (0..self.states.len()).filter(|&i| Some(i) != best.state).max_by_key(|&i| self.states[i].cost);
-            let Some(worst) = worst.filter(|&i| self.states[i].cost > cost) else { return };
-            let node = self.node(Leg { start: self.at, diagonal, literal: false }, best.node);
-            self.states[worst] = State { diagonal, cost, node, left, differed: false, agrees_to: self.at + len };
-            return;
+        let (cost, agrees_to) = (best.cost + cost, self.at + len);
+        let prospect = |cost: u64, agrees_to: usize| {
+            let saved = agrees_to.saturating_sub(self.at).min(TELLING) as u64 * u64::from(self.costs.literal);
+            cost as i64 - saved as i64
+        };
+        let mut place = self.states.len();
+        if place >= self.search.states {
+            let others = (0..place).filter(|&i| !best.is(&self.states[i]));
+            let worst = others.max_by_key(|&i| prospect(self.states[i].cost, self.states[i].agrees_to));
+            let state = |i: usize| &self.states[i];
+            match worst.filter(|&i| prospect(state(i).cost, state(i).agrees_to) > prospect(cost, agrees_to)) {
+                Some(worst) => place = worst,
+                None => return,
+            }
         }
         let node = self.node(Leg { start: self.at, diagonal, literal: false }, best.node);
-        self.states.push(State { diagonal, cost, node, left, differed: false, agrees_to: self.at + len });
+        let state = State { diagonal, cost, node, left, differed: false, agrees_to };
+        match self.states.get_mut(place) {
+            Some(worst) => *worst = state,
+            None => self.states.push(state),
+        }
     }
 
     fn node(&mut self, leg: Leg, parent: u32) -> u32 {
@@ -366,26 +397,39 @@ impl Path<'_> {
         (self.nodes.len() - 1) as u32
     }
 
-    /// Lets every state be reached from the best one.
+    /// Lets every state be reached from the best one. Of those for which that is cheaper than the way they came, only
+    /// those stay that agree here.
     fn relax(&mut self, best: &Best) {
-        for i in 0..self.states.len() {
-            let state = self.states[i];
-            if Some(i) == best.state || state.cost <= best.cost + u64::from(self.costs.resume) {
-                continue;
+        let (ends, at, costs) = (self.ends, self.at, self.costs);
+        let nodes = &mut self.nodes;
+        self.states.retain_mut(|state| {
+            if best.is(state) || state.cost <= best.cost + u64::from(costs.resume) {
+                return true;
             }
-            let (cost, left) = copy_on(self.costs, best, self.at, state.diagonal);
+            let (cost, left) = copy_on(costs, best, at, state.diagonal);
             let cost = best.cost + cost;
-            if cost < state.cost {
-                let node = self.node(Leg { start: self.at, diagonal: state.diagonal, literal: false }, best.node);
-                self.states[i] = State { cost, node, left, differed: false, ..state };
+            if cost >= state.cost {
+                return true;
             }
-        }
-        if best.state.is_some() {
-            let cost = best.cost + u64::from(self.costs.leave);
-            if cost < self.literal.cost {
-                let node = self.node(Leg { start: self.at, diagonal: best.diagonal, literal: true }, best.node);
-                self.literal = Literal { diagonal: best.diagonal, since: self.at, left: best.left, cost, node };
+            if state.agrees_to < at + SHORTEST {
+                let agreed = ends.agreement(at, state.diagonal, TELLING);
+                state.agrees_to = at + agreed;
+                if agreed < SHORTEST && state.diagonal != best.diagonal {
+                    return false;
+                }
             }
+            nodes.push(Node { leg: Leg { start: at, diagonal: state.diagonal, literal: false }, parent: best.node });
+            *state = State { cost, node: (nodes.len() - 1) as u32, left, differed: false, ..*state };
+            true
+        });
+    }
+
+    /// Lets the literal be reached from the best state.
+    fn leave(&mut self, best: &Best) {
+        let cost = best.cost + u64::from(self.costs.leave);
+        if best.copies && cost < self.literal.cost {
+            let node = self.node(Leg { start: self.at, diagonal: best.diagonal, literal: true }, best.node);
+            self.literal = Literal { diagonal: best.diagonal, since: self.at, left: best.left, cost, node };
         }
     }
 
@@ -408,8 +452,7 @@ impl Path<'_> {
             state.cost += u64::from(cost);
             least = least.min(state.cost);
         }
-        // What costs more can be reached again for less.
-        let useless = least + u64::from(costs.jump) + u64::from(costs.leave) + 20 * 64;
+        let useless = least + self.useless;
         self.states.retain(|state| state.cost < useless);
         self.steps += 1 + self.states.len() as u64;
         self.at += 1;
@@ -429,14 +472,14 @@ impl Path<'_> {
             node = parent;
         }
         self.legs[from..].reverse();
-        let leg = Leg { start: self.at, diagonal: best.diagonal, literal: best.state.is_none() };
+        let leg = Leg { start: self.at, diagonal: best.diagonal, literal: !best.copies };
         self.nodes.clear();
         self.nodes.push(Node { leg, parent: NO_LEG });
         self.literal =
             Literal { diagonal: best.diagonal, since: best.since, left: best.left, cost: best.cost, node: 0 };
-        match best.state {
-            Some(i) => {
-                let state = State { node: 0, cost: 0, ..self.states[i] };
+        match self.states.iter().find(|state| best.is(state)).copied() {
+            Some(state) => {
+                let state = State { node: 0, cost: 0, ..state };
                 self.states.clear();
                 self.states.push(state);
                 self.literal.cost = u64::from(self.costs.leave) * 2;
