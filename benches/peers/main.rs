@@ -55,15 +55,17 @@ fn main() -> std::process::ExitCode {
 fn compare(options: &args::Options) -> std::io::Result<()> {
     let best = table::recorded_best()?;
     let order: Vec<String> = best.iter().map(|(pair, _)| pair.clone()).collect();
-    let work = options.target.join("work");
-    std::fs::create_dir_all(&work)?;
-    let pairs = pairs::find(&options.data, &options.pairs, &order, &work)?;
+    let prepared = options.target.join("work");
+    let pairs = pairs::find(&options.data, &options.pairs, &order, &prepared)?;
     if pairs.is_empty() {
         return Err(std::io::Error::other(format!(
             "no pair in {}; `corpus/fetch.py` fetches them, `--small` takes those in git",
             options.data.display()
         )));
     }
+    // A folder for each run: two at once do not touch each other's patches.
+    let work = prepared.join(format!("run-{}", std::process::id()));
+    std::fs::create_dir_all(&work)?;
     let tools = coders::Tools {
         folder: options.tools.clone(),
         helper: std::env::current_exe()?,
@@ -101,5 +103,6 @@ fn compare(options: &args::Options) -> std::io::Result<()> {
             outcomes.push(outcome);
         }
     }
+    pairs::remove(&work);
     report::write(&table::Table { outcomes, best }, &tools, options)
 }

@@ -17,6 +17,9 @@ use crate::targets::{Target, targets};
 const BEGIN: &str = "<!-- written by `cargo bench --bench peers`: begin -->";
 const END: &str = "<!-- written by `cargo bench --bench peers`: end -->";
 
+/// Those whose times say no more than a neighbour's.
+const SIZE_ONLY: [&str; 3] = ["hdiffz m1 lzma2", "aehobak zstd", "whole, zstd 19"];
+
 pub fn line(outcome: &Outcome, is_kept: bool) -> String {
     let kept = if is_kept { "  (kept)" } else { "" };
     match &outcome.failure {
@@ -90,11 +93,12 @@ fn markdown(table: &Table, targets: &[Target], tools: &Tools, options: &Options)
     }
     for (title, which) in [("Diff: seconds (processor seconds) / peak MiB", true), ("Apply: likewise", false)] {
         put(format!("\n### {title}\n"));
-        let head = format!("| pair | {} |", coders.join(" | "));
+        let shown: Vec<_> = coders.iter().copied().filter(|coder| !SIZE_ONLY.contains(coder)).collect();
+        let head = format!("| pair | {} |", shown.join(" | "));
         put(head.clone());
         put(rule(&head));
         for pair in table.pairs() {
-            let cells = coders.iter().map(|coder| match table.get(pair, coder) {
+            let cells = shown.iter().map(|coder| match table.get(pair, coder) {
                 Some(outcome) => cost_text(if which { &outcome.diff } else { &outcome.apply }),
                 None => String::new(),
             });
