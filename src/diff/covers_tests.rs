@@ -70,7 +70,7 @@ fn oracle(old: &[u8], new: &[u8], costs: &Costs) -> u64 {
                 let jump = if to == from {
                     u64::from(costs.resume)
                 } else {
-                    costs.copy_on(at as i64 + to, since as i64 + from, 0)
+                    costs.copy_on(at as i64 + to, since as i64 + from, 0).0
                 };
                 covered[i][0] = covered[i][0].min(cost + jump);
                 let cost = before[j][0].min(before[j][1]);
