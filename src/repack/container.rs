@@ -40,7 +40,7 @@ pub fn sniff(bytes: &[u8], path: &str) -> Option<Kind> {
     }
 }
 
-/// Takes a file of `kind` apart; content and residue together may take up to `limit` bytes.
+/// Takes a file of `kind` apart; content and residue together may take up to `limit` bytes, and 2 GiB.
 ///
 /// The result follows from `bytes` and `kind` alone, so that both sides of a patch take an old file apart alike. Time is
 /// linear in `bytes` and `limit`; memory is the result plus at most 3 MiB, and for PNG once more the size of the file.

@@ -26,6 +26,8 @@ pub use container::unpack_proven;
 pub use container::{Kind, Unpacked, sniff, unpack};
 pub use packer::{PACK_MEMORY_BYTES, Packer};
 
+/// Most content of one file, in bytes: places in it are kept in 32 bits.
+const MAX_CONTENT_BYTES: usize = 1 << 31;
 /// Compressed bytes that may wait in memory before they are handed on.
 const DRAIN_BYTES: usize = 1 << 14;
 
@@ -62,6 +64,7 @@ pub enum RepackError {
 }
 
 fn check_size(bytes: usize, limit: usize) -> Result<(), RepackError> {
+    let limit = limit.min(MAX_CONTENT_BYTES);
     if bytes > limit { Err(RepackError::TooLarge { limit }) } else { Ok(()) }
 }
 

@@ -10,7 +10,7 @@ pub(super) struct Nearest {
     /// Bytes that are hashed, at most 8: the shortest copy that is found.
     grain: usize,
     /// One more than the newest place of each hash.
-    heads: Box<[u32; 1 << HEAD_BITS]>,
+    heads: Vec<u32>,
     /// One more than the place before each place, by the place's low bits.
     before: Vec<u32>,
     /// The first place that is not yet entered.
@@ -20,8 +20,7 @@ pub(super) struct Nearest {
 impl Nearest {
     /// Finds copies of at least `grain` bytes, at most `1 << window_bits` back.
     pub(super) fn new(window_bits: u32, grain: usize) -> Self {
-        let heads = Box::new([0; 1 << HEAD_BITS]);
-        Self { grain, heads, before: vec![0; 1 << window_bits], next: 0 }
+        Self { grain, heads: vec![0; 1 << HEAD_BITS], before: vec![0; 1 << window_bits], next: 0 }
     }
 
     /// The hash of the first bytes of `text`, which has at least `grain`.

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::{
-    DRAIN_BYTES, RepackError,
+    DRAIN_BYTES, MAX_CONTENT_BYTES, RepackError,
     bits::BitWriter,
-    brotli, deflate,
+    brotli, check_size, deflate,
     residue::{Residue, op},
 };
 
@@ -25,6 +25,8 @@ pub struct Packer<'a> {
     state: State,
     bits: BitWriter,
     sink: Sink<'a>,
+    /// Content so far.
+    content_bytes: usize,
 }
 
 enum State {
@@ -90,15 +92,17 @@ impl<'a> Packer<'a> {
     /// Starts to write the file of `residue` to `out`.
     pub fn new(residue: &'a [u8], out: &'a mut dyn Write) -> Self {
         let sink = Sink { out, frames: None };
-        Self { residue: Residue::new(residue), state: State::Op, bits: BitWriter::default(), sink }
+        Self { residue: Residue::new(residue), state: State::Op, bits: BitWriter::default(), sink, content_bytes: 0 }
     }
 
     /// Takes in the next piece of content.
     ///
     /// # Errors
     /// [`RepackError::Damaged`] where residue and content do not fit, [`RepackError::WrongLength`] for content after
-    /// the end, [`RepackError::Io`] from the output.
+    /// the end, [`RepackError::TooLarge`] above 2 GiB, [`RepackError::Io`] from the output.
     pub fn write(&mut self, content: &[u8]) -> Result<(), RepackError> {
+        self.content_bytes = self.content_bytes.saturating_add(content.len());
+        check_size(self.content_bytes, MAX_CONTENT_BYTES)?;
         for piece in content.chunks(DRAIN_BYTES) {
             let mut rest = piece;
             loop {
