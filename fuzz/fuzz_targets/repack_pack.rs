@@ -14,7 +14,8 @@ macro_rules! samples {
 }
 
 static SAMPLES: LazyLock<Vec<Unpacked>> = LazyLock::new(|| {
-    let files = samples!["panel-old.js.br", "quality5.js.br", "icons-old.woff2", "level9.js.gz", "members.zip", "chunks.png"];
+    let files =
+        samples!["panel-old.js.br", "quality5.js.br", "icons-old.woff2", "level9.js.gz", "members.zip", "chunks.png"];
     files.iter().map(|(name, bytes)| unpack(bytes, sniff(bytes, name).unwrap(), 1 << 20).unwrap()).collect()
 });
 

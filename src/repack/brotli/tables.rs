@@ -119,7 +119,7 @@ pub(super) fn command_code(insert: u32, copy: u32, implied: bool) -> Option<(u16
         (_, 1) => 9,
         _ => 10,
     };
-    let symbol = cell << 6 | (insert_code % 8) << 3 | copy_code % 8;
+    let symbol = cell << 6 | (insert_code % 8) << 3 | (copy_code % 8);
     Some((symbol as u16, INSERT[insert_code], COPY[copy_code]))
 }
 
