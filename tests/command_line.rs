@@ -1,0 +1,262 @@
+//! The command line: what each command does, says, and exits with.
+
+mod common;
+
+use std::fs;
+
+use common::{Place, read_tree, script, smidge, smidge_with};
+
+/// A place with `old`, `new` and the `patch` between them.
+fn pair() -> Place {
+    let place = Place::new();
+    place.file("old", script(400, None));
+    place.file("new", script(400, Some(200)));
+    smidge(&["diff", &at(&place, "old"), &at(&place, "new"), "-o", &at(&place, "patch")]).exits(0);
+    place
+}
+
+fn at(place: &Place, name: &str) -> String {
+    place.join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_patch_turns_old_into_new() {
+    let place = pair();
+    let run = smidge(&["apply", &at(&place, "old"), &at(&place, "patch"), "-o", &at(&place, "made")]).exits(0);
+    assert!(run.text().contains("verified"), "{}", run.text());
+    assert_eq!(fs::read(place.join("made")).unwrap(), fs::read(place.join("new")).unwrap());
+    assert_eq!(place.names(), ["made", "new", "old", "patch"]);
+}
+
+#[test]
+fn old_may_be_replaced_in_place() {
+    let place = pair();
+    smidge(&["apply", &at(&place, "old"), &at(&place, "patch"), "-o", &at(&place, "old")]).exits(0);
+    assert_eq!(fs::read(place.join("old")).unwrap(), fs::read(place.join("new")).unwrap());
+}
+
+#[test]
+fn patches_and_results_go_through_pipes() {
+    let place = pair();
+    let patch = smidge(&["diff", &at(&place, "old"), &at(&place, "new"), "-o", "-"]).exits(0).stdout;
+    assert_eq!(patch, fs::read(place.join("patch")).unwrap());
+    let run = smidge_with(&["apply", &at(&place, "old"), "-", "-o", "-"], &patch).exits(0);
+    assert_eq!(run.stdout, fs::read(place.join("new")).unwrap());
+    smidge_with(&["verify", &at(&place, "old"), "-"], &patch).exits(0);
+    smidge_with(&["inspect", "-"], &patch).exits(0);
+}
+
+#[test]
+fn nothing_unverified_reaches_a_pipe() {
+    let place = pair();
+    let mut patch = fs::read(place.join("patch")).unwrap();
+    *patch.last_mut().unwrap() ^= 1;
+    let run = smidge_with(&["apply", &at(&place, "old"), "-", "-o", "-"], &patch);
+    assert!(run.code == 1 || run.code == 3);
+    assert_eq!(run.stdout, b"");
+}
+
+#[test]
+fn the_wrong_old_is_exit_code_3_and_both_hashes_are_said() {
+    let place = pair();
+    place.file("target", "as it was");
+    let expected = smidge::hash::Hash::of(&fs::read(place.join("old")).unwrap()).to_string();
+    let found = smidge::hash::Hash::of(&fs::read(place.join("new")).unwrap()).to_string();
+    for command in [
+        vec!["apply", &at(&place, "new"), &at(&place, "patch"), "-o", &at(&place, "target")],
+        vec!["verify", &at(&place, "new"), &at(&place, "patch")],
+    ] {
+        smidge(&command).exits(3).says(&[&expected, &found]);
+    }
+    assert_eq!(fs::read(place.join("target")).unwrap(), b"as it was");
+    assert_eq!(place.names(), ["new", "old", "patch", "target"]);
+}
+
+#[test]
+fn what_is_not_a_patch_is_exit_code_1() {
+    let place = pair();
+    place.file("target", "as it was");
+    for content in [&b""[..], b"s", b"This is some text, longer than a header would be, that is no patch.", &[0; 300]] {
+        let wrong = place.file("wrong", content);
+        let wrong = wrong.to_str().unwrap();
+        smidge(&["apply", &at(&place, "old"), wrong, "-o", &at(&place, "target")]).exits(1);
+        smidge(&["verify", &at(&place, "old"), wrong]).exits(1);
+        smidge(&["inspect", wrong]).exits(1);
+        fs::remove_file(wrong).unwrap();
+    }
+    assert_eq!(fs::read(place.join("target")).unwrap(), b"as it was");
+    assert_eq!(place.names(), ["new", "old", "patch", "target"]);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let place = pair();
+    let nowhere = at(&place, "nowhere");
+    let (old, patch, target) = (at(&place, "old"), at(&place, "patch"), at(&place, "no/folder/target"));
+    smidge(&["diff", &nowhere, &old, "-o", &target]).exits(1);
+    smidge(&["diff", &old, &nowhere, "-o", &at(&place, "p")]).exits(1).says(&["nowhere"]);
+    smidge(&["apply", &nowhere, &patch, "-o", &at(&place, "made")]).exits(1).says(&["nowhere"]);
+    smidge(&["apply", &old, &nowhere, "-o", &at(&place, "made")]).exits(1).says(&["nowhere"]);
+    smidge(&["apply", &old, &patch, "-o", &target]).exits(1).says(&["no/folder/target"]);
+    smidge(&["hash", &nowhere]).exits(1).says(&["nowhere"]);
+    assert_eq!(place.names(), ["new", "old", "patch"]);
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    for arguments in [
+        &["frobnicate"][..],
+        &[],
+        &["diff", "one"],
+        &["diff", "a", "b", "-o", "c", "--effort", "heroic"],
+        &["apply", "a", "b", "-o", "c", "--max-memory", "lots"],
+        &["apply", "a", "b", "-o", "c", "--expect", "1234"],
+        &["completions", "abacus"],
+    ] {
+        smidge(arguments).exits(2);
+    }
+    smidge(&["--help"]).exits(0);
+    smidge(&["--version"]).exits(0);
+}
+
+#[test]
+fn json_is_one_object_and_quiet_is_silent() {
+    let place = pair();
+    let (old, patch, made) = (at(&place, "old"), at(&place, "patch"), at(&place, "made"));
+    let json = smidge(&["apply", &old, &patch, "-o", &made, "--json"]).exits(0).json();
+    assert_eq!(json["verified"], true);
+    assert_eq!(json["new"]["bytes"], fs::metadata(&made).unwrap().len());
+    assert_eq!(json["new"]["hash"], smidge::hash::Hash::of(&fs::read(&made).unwrap()).to_string());
+    assert_eq!(smidge(&["apply", &old, &patch, "-o", &made, "--quiet"]).exits(0).stdout, b"");
+    let json = smidge(&["diff", &old, &made, "-o", &patch, "--json"]).exits(0).json();
+    assert_eq!(json["patch_bytes"], fs::metadata(&patch).unwrap().len());
+    let run = smidge(&["apply", &made, &patch, "-o", &made, "--json"]).exits(3);
+    let error: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!(error["exit_code"], 3);
+    smidge(&["inspect", &patch, "--json"]).exits(0).json();
+    smidge(&["verify", &old, &patch, "--json"]).exits(0).json();
+}
+
+#[test]
+fn a_patch_that_needs_more_memory_than_allowed_is_refused() {
+    let place = pair();
+    let (old, patch, made) = (at(&place, "old"), at(&place, "patch"), at(&place, "made"));
+    smidge(&["apply", &old, &patch, "-o", &made, "--max-memory", "1KB"]).exits(1).says(&["memory"]);
+    smidge(&["verify", &old, &patch, "--max-memory", "1KB"]).exits(1).says(&["memory"]);
+    assert_eq!(place.names(), ["new", "old", "patch"]);
+}
+
+#[test]
+fn a_folder_with_other_content_is_replaced_only_when_told() {
+    let place = Place::new();
+    let [old, new, patch, target] = ["old", "new", "patch", "target"].map(|name| at(&place, name));
+    place.tree("old", &[("a", b"1")]);
+    place.tree("new", &[("a", b"2")]);
+    place.tree("target", &[("precious", b"!")]);
+    smidge(&["diff", &old, &new, "-o", &patch]).exits(0);
+    smidge(&["apply", &old, &patch, "-o", &target]).exits(1).says(&["--force", "target"]);
+    assert!(place.join("target/precious").exists());
+    smidge(&["apply", &old, &patch, "-o", &target, "--force"]).exits(0);
+    assert_eq!(read_tree(&place.join("target")), read_tree(&place.join("new")));
+    smidge(&["apply", &old, &patch, "-o", &old]).exits(0);
+    assert_eq!(read_tree(&place.join("old")), read_tree(&place.join("new")));
+    assert_eq!(place.names(), ["new", "old", "patch", "target"]);
+}
+
+#[test]
+fn hash_prints_what_b3sum_prints() {
+    let place = Place::new();
+    let file = place.file("f", "smidge");
+    let expected = smidge::hash::Hash::of(b"smidge");
+    let run = smidge(&["hash", file.to_str().unwrap()]).exits(0);
+    assert_eq!(run.text(), format!("{expected}  {}\n", file.display()));
+    let json = smidge(&["hash", place.path().to_str().unwrap(), "--json"]).exits(0).json();
+    assert_eq!((json["kind"].as_str(), json["files"].as_u64(), json["bytes"].as_u64()), (Some("folder"), Some(1), Some(6)));
+}
+
+#[test]
+fn patches_of_other_programs_go_both_ways() {
+    let place = pair();
+    let (old, new, made) = (at(&place, "old"), at(&place, "new"), at(&place, "made"));
+    let hash = smidge::hash::Hash::of(&fs::read(&new).unwrap()).to_string();
+    for format in ["bsdiff", "bidiff"] {
+        let patch = at(&place, "foreign");
+        smidge(&["diff", &old, &new, "-o", &patch, "--format", format]).exits(0);
+        let json = smidge(&["apply", &old, &patch, "-o", &made, "--format", format, "--json"]).exits(0).json();
+        assert_eq!((json["new"]["hash"].as_str(), json["verified"].as_bool()), (Some(&*hash), Some(false)));
+        assert_eq!(fs::read(&made).unwrap(), fs::read(&new).unwrap());
+        smidge(&["apply", &old, &patch, "-o", &made, "--format", format, "--expect", &hash]).exits(0);
+        fs::write(&made, "as it was").unwrap();
+        let other = "0".repeat(64);
+        smidge(&["apply", &old, &patch, "-o", &made, "--format", format, "--expect", &other]).exits(3).says(&[&hash, &other]);
+        assert_eq!(fs::read(&made).unwrap(), b"as it was");
+        let patch_bytes = fs::read(&patch).unwrap();
+        let run = smidge_with(&["apply", &old, "-", "-o", "-", "--format", format], &patch_bytes).exits(0);
+        assert_eq!(run.stdout, fs::read(&new).unwrap());
+        smidge(&["apply", &old, &patch, "-o", &made]).exits(1).says(&[&format!("--format {format}")]);
+        fs::write(&patch, &patch_bytes[..patch_bytes.len() / 2]).unwrap();
+        smidge(&["apply", &old, &patch, "-o", &made, "--format", format]).exits(1);
+        assert_eq!(fs::read(&made).unwrap(), b"as it was");
+    }
+    assert_eq!(place.names(), ["foreign", "made", "new", "old", "patch"]);
+}
+
+#[test]
+fn formats_that_know_only_files_refuse_folders() {
+    let place = Place::new();
+    place.tree("old", &[("a", b"1")]);
+    place.file("new", "2");
+    let patch = at(&place, "patch");
+    smidge(&["diff", &at(&place, "old"), &at(&place, "new"), "-o", &patch, "--format", "bsdiff"]).exits(1).says(&["folder"]);
+}
+
+#[test]
+fn special_files_are_not_replaced() {
+    let place = pair();
+    smidge(&["apply", &at(&place, "old"), &at(&place, "patch"), "-o", "/dev/null"]).exits(1).says(&["/dev/null"]);
+    smidge(&["diff", &at(&place, "old"), &at(&place, "new"), "-o", "/dev/null"]).exits(1).says(&["/dev/null"]);
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(smidge(&["completions", shell]).exits(0).text().contains("inspect"));
+    }
+    let place = Place::new();
+    smidge(&["man", place.path().to_str().unwrap()]).exits(0);
+    assert!(place.names().contains(&"smidge.1".to_owned()) && place.names().contains(&"smidge-apply.1".to_owned()));
+}
+
+#[test]
+fn what_people_read_fits_80_columns() {
+    let place = pair();
+    let (old, new, patch) = (at(&place, "old"), at(&place, "new"), at(&place, "patch"));
+    for arguments in [
+        vec!["--help"],
+        vec!["help", "diff"],
+        vec!["help", "apply"],
+        vec!["diff", &old, &new, "-o", &patch],
+        vec!["apply", &old, &patch, "-o", &new],
+        vec!["verify", &old, &patch],
+        vec!["inspect", &patch],
+        vec!["demo"],
+    ] {
+        let run = smidge(&arguments).exits(0);
+        for line in run.text().lines() {
+            assert!(line.chars().count() <= 80, "{arguments:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_demo_needs_nothing_and_verifies() {
+    let json = smidge(&["demo", "--json"]).exits(0).json();
+    let pairs = json["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 2);
+    for pair in pairs {
+        assert_eq!(pair["verified"], true);
+        assert!(pair["zip_bytes"].as_u64() < pair["full_bytes"].as_u64());
+        assert!(pair["patch_bytes"].as_u64().unwrap() * 5 < pair["zip_bytes"].as_u64().unwrap());
+    }
+}
