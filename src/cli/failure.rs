@@ -90,7 +90,8 @@ impl From<FileError> for Failure {
 
 impl From<ExchangeError> for Failure {
     fn from(error: ExchangeError) -> Self {
-        Self::new(Code::Unusable, &error)
+        let code = if error.is_verification() { Code::Verification } else { Code::Unusable };
+        Self::new(code, &error)
     }
 }
 

@@ -27,10 +27,10 @@ use failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the input cannot be used: missing, damaged, not a patch, above a limit
+  1  the input cannot be used: missing, not a patch, above a limit, no space
   2  the command line is wrong
-  3  a verification failed: the old or the new content is not what the patch
-     was made for; nothing was written";
+  3  a verification failed: the patch is damaged, or the old or the new content
+     is not what the patch was made for; the target is as it was";
 
 /// Over-the-air updates that weigh a smidge: the smallest patch from one release to the next.
 #[derive(Debug, Parser)]

@@ -95,6 +95,15 @@ pub enum ExchangeError {
 }
 
 impl ExchangeError {
+    /// Whether the patch was found damaged, or not to belong to old.
+    #[must_use]
+    pub fn is_verification(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed { .. } | Self::Truncated { .. } | Self::OutsideOld { .. } | Self::WrongResult | Self::Wire(_)
+        )
+    }
+
     fn io(action: &'static str, source: io::Error) -> Self {
         Self::Io { action, source }
     }
