@@ -6,6 +6,23 @@ use std::{
 };
 
 use super::ExchangeError;
+use crate::diff::{
+    Effort,
+    covers::{Costs, covers},
+};
+
+/// What the parts of a patch weigh after bzip2 or zstd: a control of three numbers is dear, differences are cheap.
+const COSTS: Costs = Costs {
+    literal: 256,
+    leave: 256,
+    differs: 640,
+    differs_again: 380,
+    agrees: 2,
+    agrees_again: 32,
+    jump: 2560,
+    distance: 83,
+    back: 0,
+};
 
 /// One step: differences against a part of old, then new bytes, then a move in old.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +56,8 @@ pub(super) fn find(old: &[u8], new: &[u8]) -> Result<Vec<Control>, ExchangeError
             return Err(ExchangeError::TooLargeForFormat { bytes, limit: LIMIT });
         }
     }
-    let prefix = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let suffix = old[prefix..].iter().rev().zip(new[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let covers = [(0, 0, prefix), (new.len() - suffix, old.len() - suffix, suffix)];
-    Ok(along(covers.into_iter(), new.len()))
+    let covers = covers(old, new, &[], Effort::Default, &COSTS);
+    Ok(along(covers.into_iter().map(|cover| (cover.new, cover.old, cover.len)), new.len()))
 }
 
 /// The controls along covers, each a place in new, one in old, and a length: ascending in new, disjoint, not empty.
