@@ -171,7 +171,10 @@ fn hash_prints_what_b3sum_prints() {
     let run = smidge(&["hash", file.to_str().unwrap()]).exits(0);
     assert_eq!(run.text(), format!("{expected}  {}\n", file.display()));
     let json = smidge(&["hash", place.path().to_str().unwrap(), "--json"]).exits(0).json();
-    assert_eq!((json["kind"].as_str(), json["files"].as_u64(), json["bytes"].as_u64()), (Some("folder"), Some(1), Some(6)));
+    assert_eq!(
+        (json["kind"].as_str(), json["files"].as_u64(), json["bytes"].as_u64()),
+        (Some("folder"), Some(1), Some(6))
+    );
 }
 
 #[test]
@@ -188,7 +191,9 @@ fn patches_of_other_programs_go_both_ways() {
         smidge(&["apply", &old, &patch, "-o", &made, "--format", format, "--expect", &hash]).exits(0);
         fs::write(&made, "as it was").unwrap();
         let other = "0".repeat(64);
-        smidge(&["apply", &old, &patch, "-o", &made, "--format", format, "--expect", &other]).exits(3).says(&[&hash, &other]);
+        smidge(&["apply", &old, &patch, "-o", &made, "--format", format, "--expect", &other])
+            .exits(3)
+            .says(&[&hash, &other]);
         assert_eq!(fs::read(&made).unwrap(), b"as it was");
         let patch_bytes = fs::read(&patch).unwrap();
         let run = smidge_with(&["apply", &old, "-", "-o", "-", "--format", format], &patch_bytes).exits(0);
@@ -208,7 +213,9 @@ fn formats_that_know_only_files_refuse_folders() {
     place.tree("old", &[("a", b"1")]);
     place.file("new", "2");
     let patch = at(&place, "patch");
-    smidge(&["diff", &at(&place, "old"), &at(&place, "new"), "-o", &patch, "--format", "bsdiff"]).exits(1).says(&["folder"]);
+    smidge(&["diff", &at(&place, "old"), &at(&place, "new"), "-o", &patch, "--format", "bsdiff"])
+        .exits(1)
+        .says(&["folder"]);
 }
 
 #[test]

@@ -41,7 +41,8 @@ impl Drop for SmallDisk {
 /// A file pair and a folder pair with their patches, somewhere with room.
 fn pairs() -> Place {
     let place = Place::new();
-    let noise: Vec<u8> = (0..40_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(9).to_le_bytes()).collect();
+    let noise: Vec<u8> =
+        (0..40_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(9).to_le_bytes()).collect();
     place.file("f.old", &noise);
     place.file("f.new", [&noise[..], b"more"].concat());
     let (app, changed) = (script(900, None), script(900, Some(5)));
@@ -65,7 +66,11 @@ fn a_full_disk_is_told_and_leaves_everything_as_it_was() {
             }
             let [old, patch] = ["old", "patch"].map(|end| pairs.join(&format!("{kind}.{end}")));
             let target = disk.0.join("target");
-            if kind == "f" { fs::write(&target, "as it was").unwrap() } else { fs::create_dir(&target).unwrap() }
+            if kind == "f" {
+                fs::write(&target, "as it was").unwrap()
+            } else {
+                fs::create_dir(&target).unwrap()
+            }
             smidge(&["apply", text(&old), text(&patch), "-o", text(&target)]).exits(1).says(&["space"]);
             assert_eq!(disk.0.names(), ["target"]);
             if kind == "f" {
@@ -130,7 +135,19 @@ fn killed_at_any_system_call_the_target_is_old_or_new_and_the_next_run_succeeds(
     let mut runs = 0;
     for kind in ["f", "t"] {
         let [old, new, patch] = ["old", "new", "patch"].map(|end| pairs.join(&format!("{kind}.{end}")));
-        for call in ["openat", "write", "fsync", "rename", "renameat2", "mkdir", "flock", "unlink", "unlinkat", "rmdir", "close"] {
+        for call in [
+            "openat",
+            "write",
+            "fsync",
+            "rename",
+            "renameat2",
+            "mkdir",
+            "flock",
+            "unlink",
+            "unlinkat",
+            "rmdir",
+            "close",
+        ] {
             for when in (1..).step_by(if ["openat", "write", "close"].contains(&call) { 5 } else { 1 }) {
                 let work = Place::new();
                 let target = work.join("target");

@@ -12,13 +12,12 @@ use serde_json::json;
 use super::{
     Failure, Format, Say,
     diff::{end, end_line},
-    engine::apply,
     input::{Patch, is_dash},
     say::{Taken, peak_memory_bytes},
     size,
 };
 use crate::{
-    exchange,
+    apply, exchange,
     files::Staged,
     hash::{Hash, Hasher},
     limits::Limits,

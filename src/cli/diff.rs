@@ -10,13 +10,12 @@ use serde_json::{Value, json};
 
 use super::{
     Failure, Format, Say,
-    engine::diff,
     hash::kind,
     input::{Output, is_dash},
     say::{Taken, peak_memory_bytes},
     size,
 };
-use crate::{exchange, tree::Tree};
+use crate::{diff, exchange, tree::Tree};
 
 /// Writes the patch that turns OLD into NEW. Both are files, or both are folders.
 ///

@@ -4,8 +4,10 @@ use std::{error::Error, fmt, io, path::Path, process::ExitCode};
 
 use serde_json::json;
 
-use super::{Say, engine::EngineError};
-use crate::{exchange::ExchangeError, files::FileError, tree::TreeError};
+use super::Say;
+use crate::{
+    apply::ApplyError, diff::DiffError, exchange::ExchangeError, files::FileError, patch::PatchError, tree::TreeError,
+};
 
 /// Why the command could not do its work. See the exit codes in the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +97,21 @@ impl From<ExchangeError> for Failure {
     }
 }
 
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
         let code = if error.is_verification() { Code::Verification } else { Code::Unusable };
         Self::new(code, &error)
+    }
+}
+
+impl From<DiffError> for Failure {
+    fn from(error: DiffError) -> Self {
+        Self::new(Code::Unusable, &error)
+    }
+}
+
+impl From<PatchError> for Failure {
+    fn from(error: PatchError) -> Self {
+        ApplyError::from(error).into()
     }
 }

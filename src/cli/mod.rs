@@ -7,7 +7,6 @@ mod apply;
 mod completions;
 mod demo;
 mod diff;
-mod engine;
 mod failure;
 mod hash;
 mod input;

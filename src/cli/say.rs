@@ -10,9 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::{Failure, Say};
-
-/// What reports how far a job is: bytes done, bytes in all.
-pub(super) type Progress = Option<Arc<dyn Fn(u64, u64) + Send + Sync>>;
+use crate::apply::Progress;
 
 impl Say {
     /// Prints a result: the lines for people, or the object. To standard error where standard output carries data.

@@ -9,11 +9,11 @@ use super::{
     Failure, Say,
     apply::limits,
     diff::{end, end_line},
-    engine::apply,
     input::Patch,
     say::{Taken, peak_memory_bytes},
     size,
 };
+use crate::apply;
 
 /// Checks that PATCH turns OLD into what it promises: everything that `apply` does, but nothing is written.
 #[derive(Debug, Args)]

@@ -100,7 +100,11 @@ impl ExchangeError {
     pub fn is_verification(&self) -> bool {
         matches!(
             self,
-            Self::Malformed { .. } | Self::Truncated { .. } | Self::OutsideOld { .. } | Self::WrongResult | Self::Wire(_)
+            Self::Malformed { .. }
+                | Self::Truncated { .. }
+                | Self::OutsideOld { .. }
+                | Self::WrongResult
+                | Self::Wire(_)
         )
     }
 
