@@ -76,7 +76,7 @@ fn the_wrong_old_is_exit_code_3_and_both_hashes_are_said() {
 fn what_is_not_a_patch_is_exit_code_1() {
     let place = pair();
     place.file("target", "as it was");
-    for content in [&b""[..], b"s", b"This is some text, longer than a header would be, that is no patch.", &[0; 300]] {
+    for content in [&b"other"[..], b"This is some text, longer than a header would be, that is no patch.", &[0; 300]] {
         let wrong = place.file("wrong", content);
         let wrong = wrong.to_str().unwrap();
         smidge(&["apply", &at(&place, "old"), wrong, "-o", &at(&place, "target")]).exits(1);
@@ -84,6 +84,11 @@ fn what_is_not_a_patch_is_exit_code_1() {
         smidge(&["inspect", wrong]).exits(1);
         fs::remove_file(wrong).unwrap();
     }
+    let cut = place.file("wrong", "");
+    smidge(&["apply", &at(&place, "old"), cut.to_str().unwrap(), "-o", &at(&place, "target")])
+        .exits(3)
+        .says(&["truncated"]);
+    fs::remove_file(cut).unwrap();
     assert_eq!(fs::read(place.join("target")).unwrap(), b"as it was");
     assert_eq!(place.names(), ["new", "old", "patch", "target"]);
 }

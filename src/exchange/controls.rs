@@ -19,9 +19,10 @@ const COSTS: Costs = Costs {
     differs_again: 380,
     agrees: 2,
     agrees_again: 32,
+    resume: 2048,
+    deleted: 16,
     jump: 2560,
     distance: 83,
-    back: 0,
 };
 
 /// One step: differences against a part of old, then new bytes, then a move in old.
