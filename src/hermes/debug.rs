@@ -246,8 +246,11 @@ impl Locations {
 /// Codes the debug info of one function after the other.
 #[derive(Default)]
 pub struct Debug {
-    /// The entries of new.
-    pub data: Vec<u8>,
+    /// The entries of new, in pieces so that they need not be moved when they grow.
+    pieces: Vec<Vec<u8>>,
+    /// One entry.
+    entry: Vec<u8>,
+    bytes: u64,
     /// By how much the last function's line moved, its old line, and by how much its column moved.
     moved: [i32; 3],
     same: u32,
@@ -256,7 +259,21 @@ pub struct Debug {
     others: Vec<u32>,
 }
 
+/// Bytes of entries that are kept together.
+const PIECE_BYTES: usize = 1 << 16;
+
 impl Debug {
+    /// The bytes of all entries.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The entries, one piece behind the other.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| &piece[..])
+    }
+
     /// Codes the info of function `index`; gives back its offsets. `stood` is what its counterpart has, `moved` where the
     /// counterpart's instructions went.
     ///
@@ -320,10 +337,21 @@ impl Debug {
             }
         }
         self.others.clone_from(&coded.others);
-        let mut words = vec![coded.write(form, index, &mut self.data)];
+        self.entry.clear();
+        let has = coded.write(form, index, &mut self.entry) != NO_OFFSET;
+        let mut words = vec![if has { self.bytes as u32 } else { NO_OFFSET }];
         words.extend_from_slice(&coded.others);
-        if self.data.len() as u64 > limit {
-            return Err(HermesError::TooLarge { needed: self.data.len() as u64, limit });
+        self.bytes += self.entry.len() as u64;
+        if self.bytes > limit.min(NO_OFFSET.into()) {
+            return Err(HermesError::TooLarge { needed: self.bytes, limit });
+        }
+        match self.pieces.last_mut().filter(|piece| piece.capacity() - piece.len() >= self.entry.len()) {
+            Some(piece) => piece.extend_from_slice(&self.entry),
+            None => {
+                let mut piece = Vec::with_capacity(PIECE_BYTES.max(self.entry.len()));
+                piece.extend_from_slice(&self.entry);
+                self.pieces.push(piece);
+            }
         }
         Ok(words)
     }
@@ -460,7 +488,7 @@ fn signed<C: Coder>(
     Ok((value ^ 0x8000_0000) as i32)
 }
 
-/// Codes all of the section but the entries, which are `data`; gives the section back.
+/// Codes all of the section but the entries, which take `entries` bytes; gives back what stands before and behind them.
 ///
 /// # Errors
 /// As the coders of its parts.
@@ -469,10 +497,10 @@ pub fn code_section<C: Coder>(
     old: &mut impl Old,
     section: &Section,
     told: Option<(&Section, &[u8])>,
-    data: &[u8],
+    entries: u64,
     teacher: &impl Teacher,
     limit: u64,
-) -> Result<Vec<u8>, HermesError> {
+) -> Result<(Vec<u8>, Vec<u8>), HermesError> {
     let mut part = |from: u64, to: u64, new: Option<&[u8]>| {
         let mut stood = Vec::new();
         read_exact(old, from, to - from, &mut stood)?;
@@ -484,11 +512,11 @@ pub fn code_section<C: Coder>(
     let told_tail = told.map(|(new, bytes)| slice(bytes, new.tail, new.end));
     let tail = part(section.tail, section.end, told_tail.as_deref())?;
     let mut words = section.words;
-    let grown = (data.len() as u32).wrapping_sub(section.words[3]);
+    let grown = (entries as u32).wrapping_sub(section.words[3]);
     for word in &mut words[3..section.count] {
         *word = word.wrapping_add(grown);
     }
-    let bytes = (data.len() + tail.len()) as u32;
+    let bytes = (entries + tail.len() as u64) as u32;
     words[section.count - 1] = bytes;
     let told_words = told.map_or(words, |(new, _)| new.words);
     if hints.flag(told_words != words, Flag::Debug, 6) {
@@ -498,7 +526,5 @@ pub fn code_section<C: Coder>(
     }
     let mut out: Vec<u8> = words[..section.count].iter().flat_map(|word| word.to_le_bytes()).collect();
     out.extend_from_slice(&head);
-    out.extend_from_slice(data);
-    out.extend_from_slice(&tail);
-    Ok(out)
+    Ok((out, tail))
 }

@@ -75,13 +75,15 @@ pub const OPERAND_CONTEXTS: usize = 10;
 /// Kinds of structural decisions.
 pub const DECISIONS: usize = 8;
 /// Kinds of operand bytes; opcodes are the last.
-pub const PARTS: usize = 24;
+pub const PARTS: usize = 12;
 const DECISION_BITS: u32 = 18;
 const TABLE_BITS: u32 = 21;
+const TEXT_BITS: u32 = 18;
+const RING_BITS: u32 = 16;
 const PACE: Pace = Pace { first: 1100, last: 140, limit: 255 };
 const DECISION_PACE: Pace = Pace { first: 1400, last: 200, limit: 1000 };
 
-/// One side of the stream with its models: about 4 MiB.
+/// One side of the stream with its models: about 4.5 MiB.
 pub struct Hints<C> {
     /// The arithmetic coder.
     pub coder: C,
@@ -89,9 +91,9 @@ pub struct Hints<C> {
     numbers: Numbers,
     decisions: Net<DECISION_CONTEXTS, 16>,
     cells: Box<[u8]>,
-    operands: Bytes<OPERAND_CONTEXTS, 24>,
-    table: Table,
-    text: Literals,
+    /// Made when they are first used: packing strings needs the memory before.
+    operands: Option<Box<(Bytes<OPERAND_CONTEXTS, 24>, Table)>>,
+    text: Option<Box<Literals>>,
 }
 
 impl<C: Coder> Hints<C> {
@@ -103,9 +105,8 @@ impl<C: Coder> Hints<C> {
             numbers: Numbers::default(),
             decisions: Net::new([DECISIONS * 16, 256], DECISIONS, DECISION_PACE),
             cells: vec![0; 1 << DECISION_BITS].into_boxed_slice(),
-            operands: Bytes::new(PARTS, 64, PACE),
-            table: Table::new(TABLE_BITS),
-            text: Literals::new(19, 16),
+            operands: None,
+            text: None,
         }
     }
 
@@ -171,16 +172,21 @@ impl<C: Coder> Hints<C> {
         part: usize,
         selector: usize,
     ) -> u8 {
-        self.operands.code(&mut self.coder, byte, &mut self.table, contexts, guesses, part, selector)
+        let models =
+            self.operands.get_or_insert_with(|| Box::new((Bytes::new(PARTS, 64, PACE), Table::new(TABLE_BITS))));
+        let (operands, table) = &mut **models;
+        operands.code(&mut self.coder, byte, table, contexts, guesses, part, selector)
     }
 
     /// A byte of text that has no counterpart; `aligned` is what stands in old where it was left.
     pub fn text(&mut self, byte: u8, aligned: Aligned) -> u8 {
-        self.text.code(&mut self.coder, byte, Part::Inserted, aligned)
+        let text = self.text.get_or_insert_with(|| Box::new(Literals::new(TEXT_BITS, RING_BITS)));
+        text.code(&mut self.coder, byte, Part::Inserted, aligned)
     }
 
     /// Takes in the end of a copied text, as the past of the text that follows.
     pub fn copied(&mut self, tail: &[u8]) {
-        self.text.history.copied(tail);
+        let text = self.text.get_or_insert_with(|| Box::new(Literals::new(TEXT_BITS, RING_BITS)));
+        text.history.copied(tail);
     }
 }

@@ -236,6 +236,10 @@ impl Listing {
         // Narrow strings in bytes, wide ones in units, each packed on its own, the wide ones behind.
         let (mut narrow, mut wide) = (Vec::new(), Vec::new());
         let (mut narrow_starts, mut wide_starts) = (vec![0u32], vec![0u32]);
+        let sum =
+            |wide: bool| self.items.iter().filter(move |item| item.entry.wide == wide).map(|item| item.entry.length);
+        narrow.reserve_exact(sum(false).sum::<u32>() as usize);
+        wide.reserve_exact(sum(true).sum::<u32>() as usize);
         for item in &self.items {
             let (text, is_wide) = self.text(item, old);
             if is_wide {

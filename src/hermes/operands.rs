@@ -11,10 +11,27 @@ use super::hints::{Hints, OPERAND_CONTEXTS, Sort};
 use super::layout::{Kind, Operand};
 
 /// The part of [`Hints::byte`] that opcodes are, and the one that names of functions are.
-const OPCODE_PART: usize = 22;
-const NAME_PART: usize = 23;
+const OPCODE_PART: usize = 10;
+const NAME_PART: usize = 11;
+
+/// The part that a kind of operands is.
+const fn part(kind: Kind) -> usize {
+    match kind {
+        Kind::Register => 0,
+        Kind::Immediate => 1,
+        Kind::Double => 2,
+        Kind::String => 3,
+        Kind::Cache => 4,
+        Kind::Count => 5,
+        Kind::Slot => 6,
+        Kind::KeyBuffer | Kind::ValueBuffer | Kind::ArrayBuffer => 7,
+        Kind::Shape | Kind::BigInt | Kind::RegExp | Kind::Module | Kind::SwitchIndex => 8,
+        Kind::Jump | Kind::Function | Kind::JumpTable | Kind::StringTable | Kind::CaseLow | Kind::CaseHigh => 9,
+    }
+}
+
 /// Bytes of coded instructions that are remembered.
-const PAST_BYTES: usize = 1 << 20;
+const PAST_BYTES: usize = 1 << 19;
 const INDEX_BITS: u32 = 15;
 const KINDS: usize = 24;
 
@@ -371,7 +388,8 @@ impl Past {
                 guess(expected, 32 | kind.min(31)),
             ];
             let selector = (index & 7) << 2 | usize::from(place.min(3));
-            value = value << 8 | u64::from(hints.byte((told >> shift) as u8, &contexts, &guesses, kind, selector));
+            value = value << 8
+                | u64::from(hints.byte((told >> shift) as u8, &contexts, &guesses, part(operand.kind), selector));
         }
         value
     }

@@ -12,6 +12,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 const LONGEST: usize = 24 * 1024;
 /// What a suffix must begin with to count, unless it is shorter.
 const TRIGRAM: usize = 3;
+/// Suffixes that are sorted at a time: 16 bytes each. A single first character may have more.
+const AT_A_TIME: u32 = 1 << 16;
 const NONE: u32 = u32::MAX;
 
 /// Where the strings of a list lie.
@@ -116,7 +118,7 @@ pub fn pack<T: Unit>(text: &[T], starts: &[u32]) -> Packed<T> {
     let count = starts.len().saturating_sub(1) as u32;
     let alone = Plan { parent: NONE, into: 0, next: NONE, before: NONE, far: NONE };
     let mut plans = vec![alone; count as usize];
-    let mut overlaps: Vec<Overlap> = Vec::new();
+    let mut overlaps: Vec<Overlap> = Vec::with_capacity(2 * count as usize);
     let mut owners: Vec<u32> = Vec::new();
     search(&strings, count, &mut plans, &mut overlaps, &mut owners);
     chain(&mut plans, &overlaps, &owners);
@@ -138,7 +140,7 @@ fn search<T: Unit>(
     let mut firsts: Vec<u32> = (0..count).filter_map(|index| strings.get(index).first().map(|&u| u.into())).collect();
     firsts.sort_unstable();
     firsts.dedup();
-    let mut places: Vec<u32> = vec![0; firsts.len() + 1];
+    let mut totals: Vec<u32> = vec![0; firsts.len()];
     let each = |visit: &mut dyn FnMut(usize, u32, u32)| {
         for owner in 0..count {
             let string = strings.get(owner);
@@ -147,46 +149,58 @@ fn search<T: Unit>(
             }
             for at in 0..string.len() {
                 let rest = &string[at..];
-                if rest.len() < TRIGRAM || beginnings.contains(&trigram(rest)) {
-                    if let Ok(class) = firsts.binary_search(&rest[0].into()) {
-                        visit(class, strings.starts[owner as usize] + at as u32, owner);
-                    }
+                if (rest.len() < TRIGRAM || beginnings.contains(&trigram(rest)))
+                    && let Ok(class) = firsts.binary_search(&rest[0].into())
+                {
+                    visit(class, strings.starts[owner as usize] + at as u32, owner);
                 }
             }
         }
     };
-    each(&mut |class, _, _| places[class + 1] += 1);
-    for class in 0..firsts.len() {
-        places[class + 1] += places[class];
-    }
-    let mut fill = places.clone();
-    let mut all = vec![(0u32, 0u32); places.last().map_or(0, |&total| total as usize)];
-    each(&mut |class, at, owner| {
-        all[fill[class] as usize] = (at, owner);
-        fill[class] += 1;
-    });
+    each(&mut |class, _, _| totals[class] += 1);
     let mut by_first: Vec<(u32, u32)> =
         (0..count).filter_map(|index| Some((strings.get(index).first().map(|&u| u.into())?, index))).collect();
     by_first.sort_unstable();
     let mut right = by_first.iter().peekable();
     let mut suffixes: Vec<Suffix> = Vec::new();
-    for (class, &first) in firsts.iter().enumerate() {
+    let mut class = 0;
+    while class < firsts.len() {
+        // As many classes at a time as fit.
+        let from = class;
+        let mut total = 0;
+        while class < firsts.len() && (class == from || total + totals[class] <= AT_A_TIME) {
+            total += totals[class];
+            class += 1;
+        }
         suffixes.clear();
-        suffixes.extend(all[places[class] as usize..places[class + 1] as usize].iter().map(|&(at, owner)| {
-            let rest = &strings.text[at as usize..strings.starts[owner as usize + 1] as usize];
-            Suffix { key: key(rest), at, owner }
-        }));
+        suffixes.reserve_exact((total as usize).saturating_sub(suffixes.capacity()));
+        each(&mut |class_of, at, owner| {
+            if (from..class).contains(&class_of) {
+                let rest = &strings.text[at as usize..strings.starts[owner as usize + 1] as usize];
+                suffixes.push(Suffix { key: key(rest), at, owner });
+            }
+        });
         suffixes.sort_unstable_by(|a, b| {
             a.key.cmp(&b.key).then_with(|| strings.suffix(a).cmp(strings.suffix(b))).then(a.owner.cmp(&b.owner))
         });
-        let mut lists = HashMap::new();
-        while let Some(&&(_, index)) = right.peek().filter(|&&&(unit, _)| unit == first) {
-            right.next();
-            look(strings, index, &suffixes, plans, overlaps, owners, &mut lists);
+        let mut place = 0;
+        for (&first, &total) in firsts[from..class].iter().zip(&totals[from..class]) {
+            let group = &suffixes[place..place + total as usize];
+            place += total as usize;
+            let mut lists = HashMap::new();
+            while let Some(&&(_, index)) = right.peek().filter(|&&&(unit, _)| unit == first) {
+                right.next();
+                let known = overlaps.len();
+                look(strings, index, group, plans, overlaps, owners, &mut lists);
+                if plans[index as usize].parent != NONE {
+                    // It lies inside of another one, and follows none.
+                    overlaps.truncate(known);
+                }
+            }
         }
     }
     // As if the strings had been looked at in their order, the largest overlaps first.
-    overlaps.sort_by_key(|overlap| (std::cmp::Reverse(overlap.units), overlap.after));
+    overlaps.sort_unstable_by_key(|overlap| (std::cmp::Reverse(overlap.units), overlap.after));
 }
 
 /// Looks for one string's beginnings among the sorted suffixes with the same first unit.
@@ -275,7 +289,7 @@ fn chain(plans: &mut [Plan], overlaps: &[Overlap], owners: &[u32]) {
 
 /// Lays the strings out in their order, each with its chain.
 fn lay<T: Unit>(strings: &Strings<'_, T>, count: u32, plans: &[Plan]) -> Packed<T> {
-    let mut packed = Packed { storage: Vec::new(), offsets: vec![NONE; count as usize] };
+    let mut packed = Packed { storage: Vec::with_capacity(strings.text.len()), offsets: vec![NONE; count as usize] };
     for index in 0..count {
         // A string is laid out after the one that contains it; those are always longer, so this ends.
         let mut inner = index;

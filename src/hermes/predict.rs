@@ -14,7 +14,7 @@ use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use super::functions::{self, Numbering};
 use super::hints::{Flag, Hints, Sort};
 use super::layout::{self, Layout};
-use super::reader::{BLOBS, BUFFERS, Bytecode, ROWS, expand_kinds, read_exact};
+use super::reader::{BLOBS, BUFFERS, Bytecode, ROWS, StringEntry, expand_kinds, read_exact};
 use super::rows::{self, Sheet};
 use super::strings::{self, Strings, identifier_hash};
 use super::teacher::Teacher;
@@ -71,7 +71,7 @@ pub fn run<C: Coder>(
     limit: u64,
     mut spent: impl FnMut(&Hints<C>) -> u64,
 ) -> Result<Tally, HermesError> {
-    let file = Bytecode::read(old)?;
+    let mut file = Bytecode::read(old)?;
     let new = teacher.new();
     let mut tally = Tally::default();
     let mut before = 0;
@@ -83,14 +83,21 @@ pub fn run<C: Coder>(
     let isa = Isa::new(code_layout(hints, file.form.version, layouts)?);
     let header = code_header(hints, &file, new)?;
     note("header", hints, &mut tally);
+    // Packing strings takes memory, and needs no functions.
+    file.functions = Vec::new();
     let strings = strings::choose(hints, &file, teacher, limit)?;
+    file.functions = Bytecode::read(old)?.functions;
     note("strings", hints, &mut tally);
 
-    let mut buffers = literals::renumber(old, &file, &isa, &strings.map)?;
+    // Of old's strings only their map is needed from here on.
+    (file.storage, file.strings) = (Vec::new(), Vec::new());
+    let Strings { storage, entries, kinds, map, fresh: _ } = strings;
+    let file = file;
+    let mut buffers = literals::renumber(old, &file, &isa, &map)?;
     let mut numbering = Numbering {
         old: &file,
         isa: &isa,
-        strings: &strings.map,
+        strings: &map,
         functions: Vec::new(),
         rows: Default::default(),
         moves: Default::default(),
@@ -147,13 +154,13 @@ pub fn run<C: Coder>(
     let mut counts = header.counts;
     let set = |counts: &mut [u32; COUNTS], count: Count, value: usize| counts[count as usize] = value as u32;
     set(&mut counts, Count::Functions, count as usize);
-    set(&mut counts, Count::Kinds, strings.kinds.len());
-    let identifiers = expand_kinds(&strings.kinds, strings.entries.len());
+    set(&mut counts, Count::Kinds, kinds.len());
+    let identifiers = expand_kinds(&kinds, entries.len());
     set(&mut counts, Count::Identifiers, identifiers.iter().filter(|&&identifier| identifier).count());
-    set(&mut counts, Count::Strings, strings.entries.len());
-    let (small, overflows) = pack_strings(&strings);
+    set(&mut counts, Count::Strings, entries.len());
+    let (small, overflows) = pack_strings(&entries);
     set(&mut counts, Count::Overflows, overflows.len() / 8);
-    set(&mut counts, Count::StorageBytes, strings.storage.len());
+    set(&mut counts, Count::StorageBytes, storage.len());
     for (buffer, count) in buffers.iter().zip([Count::ArrayBytes, Count::KeyBytes, Count::ValueBytes]) {
         set(&mut counts, count, buffer.len());
     }
@@ -167,12 +174,12 @@ pub fn run<C: Coder>(
     }
     let places = Places::of(&file.form, &counts, limit)?;
     let mut put = |section: Section, bytes: &[u8]| image.put(places.get(section).0, bytes, section as u8);
-    put(Section::Kinds, &to_bytes(strings.kinds.iter().copied()))?;
-    let hashes = strings.entries.iter().zip(&identifiers).filter(|&(_, &identifier)| identifier);
-    put(Section::Hashes, &to_bytes(hashes.map(|(&entry, _)| identifier_hash(entry, &strings.storage))))?;
+    put(Section::Kinds, &to_bytes(kinds.iter().copied()))?;
+    let hashes = entries.iter().zip(&identifiers).filter(|&(_, &identifier)| identifier);
+    put(Section::Hashes, &to_bytes(hashes.map(|(&entry, _)| identifier_hash(entry, &storage))))?;
     put(Section::Strings, &small)?;
     put(Section::Overflows, &overflows)?;
-    put(Section::Storage, &strings.storage)?;
+    put(Section::Storage, &storage)?;
     for (buffer, section) in buffers.iter().zip(BUFFERS) {
         put(section, buffer)?;
     }
@@ -182,12 +189,12 @@ pub fn run<C: Coder>(
     for (rows, section) in rows.iter().zip(ROWS) {
         put(section, &to_bytes(rows.iter().flatten().copied()))?;
     }
-    drop((small, overflows, buffers, blobs, rows, identifiers));
+    drop((small, overflows, buffers, blobs, rows, identifiers, storage, entries, kinds));
 
     let form = file.form;
     let mut at = places.end;
     let mut bodies = Bodies::default();
-    let mut functions: Vec<Function> = Vec::new();
+    let mut functions: Vec<Function> = Vec::with_capacity(bases.len());
     let mut handlers: Vec<(u32, Vec<[u32; 3]>)> = Vec::new();
     let mut known: HashMap<(u64, u32), u32> = HashMap::new();
     let shares = hints.flag(header.shares, Flag::Dedupe, 0);
@@ -296,10 +303,16 @@ pub fn run<C: Coder>(
     let end = file.file_bytes - FOOTER_BYTES as u64;
     let mut at = debug;
     if let Some(section) = section {
-        let entries = std::mem::take(&mut entries.data);
-        let bytes = debug::code_section(hints, old, &section, teacher.debug(), &entries, teacher, limit)?;
-        image.put(at, &bytes, tag::DEBUG)?;
-        at += bytes.len() as u64;
+        let (front, back) =
+            debug::code_section(hints, old, &section, teacher.debug(), entries.bytes(), teacher, limit)?;
+        image.put(at, &front, tag::DEBUG)?;
+        at += front.len() as u64;
+        for piece in entries.pieces() {
+            image.put(at, piece, tag::DEBUG)?;
+            at += piece.len() as u64;
+        }
+        image.put(at, &back, tag::DEBUG)?;
+        at += back.len() as u64;
     } else {
         let mut from = stood.min(end);
         while from < end {
@@ -335,10 +348,10 @@ fn to_bytes(words: impl Iterator<Item = u32>) -> Vec<u8> {
 }
 
 /// The small and the overflow table of strings.
-fn pack_strings(strings: &Strings) -> (Vec<u8>, Vec<u8>) {
-    let mut small = Vec::with_capacity(strings.entries.len() * 4);
+fn pack_strings(entries: &[StringEntry]) -> (Vec<u8>, Vec<u8>) {
+    let mut small = Vec::with_capacity(entries.len() * 4);
     let mut overflows = Vec::new();
-    for entry in &strings.entries {
+    for entry in entries {
         let (mut offset, mut length) = (entry.offset, entry.length);
         if entry.offset >= 1 << 23 || entry.length >= 255 {
             (offset, length) = ((overflows.len() / 8) as u32, 255);
