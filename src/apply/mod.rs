@@ -15,6 +15,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::codec::edits::EditError;
+use crate::codec::ends::{New, Old};
 use crate::codec::models::Models;
 use crate::codec::range::{Coder, Decoder};
 use crate::codec::text::Guide;
@@ -24,6 +25,7 @@ use crate::hermes::{self, HermesError, form::FOOTER_BYTES};
 use crate::limits::Limits;
 use crate::patch::entries::{self, Content, EntriesError, Method, NewEntry};
 use crate::patch::{FRAME_BYTES, Frames, Header, PatchError};
+use crate::repack::{self, PACK_MEMORY_BYTES, Packer, RepackError, Unpacked};
 use crate::tree::{self, Entry, Tree, TreeError};
 
 use output::Output;
@@ -119,6 +121,14 @@ pub enum ApplyError {
         /// What is wrong.
         source: HermesError,
     },
+    /// A compressed file cannot be taken apart or brought together.
+    #[error("{path:?}: {source}")]
+    Repack {
+        /// The file of new.
+        path: String,
+        /// What is wrong.
+        source: RepackError,
+    },
     /// The target cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -147,7 +157,7 @@ impl ApplyError {
                     | PatchError::Wire(_)
             ),
             Self::WrongOld { .. } | Self::WrongNew { .. } => true,
-            Self::Entries(_) | Self::Edits { .. } | Self::Hermes { .. } => true,
+            Self::Entries(_) | Self::Edits { .. } | Self::Hermes { .. } | Self::Repack { .. } => true,
             _ => false,
         }
     }
@@ -179,6 +189,17 @@ pub fn apply(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) ->
 pub fn verify(old: &Path, patch: &mut dyn Read, options: &Options) -> Result<Summary, ApplyError> {
     let nowhere = std::env::temp_dir().join(format!("smidge-verify-{}", std::process::id()));
     run(old, patch, &nowhere, options).map(|(summary, _)| summary)
+}
+
+/// Content or residue of a compressed file, in bytes, above which it is compared as it is: both stand in memory.
+pub const MOST_UNPACKED: usize = 4 << 20;
+
+/// Memory of taking a compressed file apart and bringing one together, given the bytes of its old content, its old
+/// residue and its new residue.
+#[must_use]
+pub fn repack_bytes(lens: &[u64; 3]) -> u64 {
+    // Read, taken apart, and their pages.
+    2 * (lens[0] + lens[1]) + lens[2] + PACK_MEMORY_BYTES + 2 * scratch::SCRATCH_BYTES
 }
 
 fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Result<(Summary, Target), ApplyError> {
@@ -296,6 +317,9 @@ impl Job<'_, '_> {
 
     /// Decodes one file.
     fn decode(&mut self, entry: &NewEntry, size: u64, base: Option<usize>, method: Method) -> Result<Hash, ApplyError> {
+        if let (Some(base), Method::Repacked) = (base, method) {
+            return self.decode_repacked(entry, size, base);
+        }
         let mut footer = false;
         let place = match (base, method) {
             (Some(base), Method::Hermes) => {
@@ -304,7 +328,7 @@ impl Job<'_, '_> {
                 place
             }
             (Some(base), _) => self.space.start_of(base),
-            (None, _) => crate::codec::ends::Old::len(&self.space),
+            (None, _) => self.space.len(),
         };
         let file = self.target.create_file(&entry.path, entry.executable)?;
         let mut out = Output::new(file, std::mem::take(&mut self.buffer));
@@ -319,8 +343,79 @@ impl Job<'_, '_> {
             return Err(self.old_error("read", base.unwrap_or(0), source));
         }
         coded.map_err(|source| ApplyError::Edits { path: entry.path.clone(), source })?;
+        self.finish_file(entry, size, out)
+    }
+
+    /// Decodes one compressed file: its residue, then its content, which is packed on the way.
+    fn decode_repacked(&mut self, entry: &NewEntry, size: u64, base: usize) -> Result<Hash, ApplyError> {
+        let wrong = |source| ApplyError::Edits { path: entry.path.clone(), source };
+        let mut number = || self.models.walk.numbers.code(&mut self.coder, 0, REPACKED, [0; 4]);
+        let [residue_len, content_len, as_text, from] = [number(), number(), number(), number()];
+        if residue_len.max(content_len) > MOST_UNPACKED as u64 || as_text > 1 {
+            return Err(wrong(EditError::Truncated));
+        }
+        let old_bytes = self.old.entries[base].size;
+        let was = self.unpack_old(entry, base)?;
+        let lens = [was.content.len() as u64, was.residue.len() as u64, residue_len];
+        let needed = self.header.sizes.memory_bytes() + FIXED_BYTES + repack_bytes(&lens);
+        if needed > self.limits.apply_memory_bytes || old_bytes > self.limits.apply_memory_bytes {
+            return Err(ApplyError::Memory { needed, limit: self.limits.apply_memory_bytes });
+        }
+        let from_residue = self.append_bytes(&was.residue)?;
+        let from_content = match from.checked_sub(1) {
+            Some(place) => place,
+            None => self.append_bytes(&was.content)?,
+        };
+        drop(was);
+        let Self { models, coder, space, .. } = self;
+        let mut residue = Vec::new();
+        let coded = models.code(coder, false, from_residue, residue_len, Guide::NONE, space, &mut residue);
+        coded.map_err(wrong)?;
+
+        let file = self.target.create_file(&entry.path, entry.executable)?;
+        let mut out = Output::new(file, std::mem::take(&mut self.buffer)).bounded(size);
+        let Self { models, coder, space, .. } = self;
+        let mut packing = Packing { packer: Packer::new(&residue, &mut out), error: None };
+        let coded = models.code(coder, as_text != 0, from_content, content_len, Guide::NONE, space, &mut packing);
+        if let Some(source) = space.take_error() {
+            return Err(self.old_error("read", base, source));
+        }
+        coded.map_err(wrong)?;
+        let Packing { packer, error } = packing;
+        let packed = error.map_or_else(|| packer.finish(), Err);
+        packed.map_err(|source| ApplyError::Repack { path: entry.path.clone(), source })?;
+        self.finish_file(entry, size, out)
+    }
+
+    /// Takes an old compressed file apart.
+    fn unpack_old(&mut self, entry: &NewEntry, base: usize) -> Result<Unpacked, ApplyError> {
+        let old_bytes = self.old.entries[base].size;
+        if old_bytes > self.limits.apply_memory_bytes {
+            return Err(ApplyError::Memory { needed: old_bytes, limit: self.limits.apply_memory_bytes });
+        }
+        let mut bytes = Vec::with_capacity(old_bytes as usize);
+        let opened = space::open_old(self.root, self.old, base);
+        let read = opened.and_then(|file| file.take(old_bytes).read_to_end(&mut bytes));
+        read.map_err(|source| self.old_error("read", base, source))?;
+        let kind = repack::sniff(&bytes, &entry.path).ok_or(RepackError::Unsupported { what: "plain bytes" });
+        kind.and_then(|kind| repack::unpack(&bytes, kind, MOST_UNPACKED))
+            .map_err(|source| ApplyError::Repack { path: entry.path.clone(), source })
+    }
+
+    /// Appends `bytes` to the address space; their place.
+    fn append_bytes(&mut self, bytes: &[u8]) -> Result<u64, ApplyError> {
+        let beside = self.target.beside();
+        let mut scratch = Scratch::create_beside(&beside)?;
+        let put = hermes::Image::put(&mut scratch, 0, bytes, 0);
+        put.map_err(|source| ApplyError::Io { action: "write", path: beside, source })?;
+        Ok(self.space.append_image(scratch, bytes.len() as u64))
+    }
+
+    /// Completes a file that was written to `out`.
+    fn finish_file(&mut self, entry: &NewEntry, size: u64, out: Output) -> Result<Hash, ApplyError> {
         let (hash, buffer) = out.finish().map_err(|source| self.target.write_error(&entry.path, source))?;
         self.buffer = buffer;
+        self.space.drop_images();
         if let Some(path) = self.target.path_of(&entry.path) {
             self.space.append_new(path, size);
         }
@@ -365,7 +460,7 @@ impl Job<'_, '_> {
         loop {
             match from.read(&mut piece) {
                 Ok(0) => break,
-                Ok(len) => crate::codec::ends::New::push(&mut out, &piece[..len]),
+                Ok(len) => out.push(&piece[..len]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
                     return Err(ApplyError::Io { action: "read", path: PathBuf::from(&entry.path), source });
@@ -382,6 +477,24 @@ impl Job<'_, '_> {
         ApplyError::Io { action, path, source }
     }
 }
+
+/// New content on its way through a packer.
+struct Packing<'a> {
+    packer: Packer<'a>,
+    error: Option<RepackError>,
+}
+
+impl New for Packing<'_> {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.error.is_none() {
+            self.error = self.packer.write(bytes).err();
+        }
+    }
+}
+
+/// The sort of the numbers that tell how a compressed file is coded: the sizes of its residue and its content, whether
+/// the content is text, and where it is known from: 0 for the old file's content, else a place plus one.
+pub const REPACKED: usize = 28;
 
 /// The sort of the number that tells how many bytes of hints follow, doubled, plus one where bytecode ends in the
 /// SHA-1 of what comes before, which is then computed.

@@ -16,6 +16,8 @@ pub struct Output {
     /// Takes in everything, where the file is to end in the SHA-1 of what comes before.
     sha1: Option<sha1_smol::Sha1>,
     error: Option<io::Error>,
+    /// Bytes that may still come.
+    left: u64,
 }
 
 impl Output {
@@ -24,7 +26,7 @@ impl Output {
     pub fn new(file: File, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         buffer.reserve(BUFFER_BYTES);
-        Self { file, buffer, hasher: Hasher::new(), sha1: None, error: None }
+        Self { file, buffer, hasher: Hasher::new(), sha1: None, error: None, left: u64::MAX }
     }
 
     /// Lets [`Output::finish`] append the SHA-1 of all that comes before, as Hermes bytecode ends.
@@ -32,7 +34,13 @@ impl Output {
         self.sha1 = Some(sha1_smol::Sha1::new());
     }
 
-    fn flush(&mut self) {
+    /// Refuses more than `bytes` in all: for content whose size follows from what a decoder makes of it.
+    #[must_use]
+    pub fn bounded(self, bytes: u64) -> Self {
+        Self { left: bytes, ..self }
+    }
+
+    fn drain(&mut self) {
         self.hasher.update(&self.buffer);
         if let Some(sha1) = &mut self.sha1 {
             sha1.update(&self.buffer);
@@ -48,10 +56,10 @@ impl Output {
     /// # Errors
     /// The first that writing met.
     pub fn finish(mut self) -> io::Result<(Hash, Vec<u8>)> {
-        self.flush();
+        self.drain();
         if let Some(sha1) = self.sha1.take() {
             self.buffer.extend_from_slice(&sha1.digest().bytes());
-            self.flush();
+            self.drain();
         }
         match self.error {
             Some(error) => Err(error),
@@ -67,8 +75,23 @@ impl New for Output {
             let (now, later) = bytes.split_at(BUFFER_BYTES - self.buffer.len());
             self.buffer.extend_from_slice(now);
             bytes = later;
-            self.flush();
+            self.drain();
         }
         self.buffer.extend_from_slice(bytes);
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.left.checked_sub(bytes.len() as u64) {
+            Some(left) => self.left = left,
+            None => return Err(io::Error::other("the compressed file comes out larger than the patch says")),
+        }
+        self.push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

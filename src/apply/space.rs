@@ -24,6 +24,8 @@ enum Source {
     New(PathBuf),
     /// An image.
     Image(Scratch),
+    /// An image that was used up; it reads as zeros.
+    Gone,
 }
 
 struct Extent {
@@ -97,6 +99,17 @@ impl<'a> Space<'a> {
         self.append(len, Source::Image(image))
     }
 
+    /// Gives up the images: each serves one file, and patches do not refer to it afterwards.
+    pub fn drop_images(&mut self) {
+        for extent in self.extents.iter_mut().rev() {
+            match extent.source {
+                Source::Image(_) => extent.source = Source::Gone,
+                Source::Gone => {}
+                Source::Old(_) | Source::New(_) => break,
+            }
+        }
+    }
+
     /// The bytes of one old file as an end of their own.
     pub fn part(&mut self, index: usize) -> Part<'_, 'a> {
         let (start, len) = (self.extents[index].start, self.extents[index].len);
@@ -145,12 +158,12 @@ impl<'a> Space<'a> {
             let bytes = &mut page.bytes[into..into + len];
             if let Source::Image(image) = &mut extent.source {
                 image.read(offset, bytes, page.tags.get_mut(into..into + len).unwrap_or(&mut []))?;
-            } else {
+            } else if !matches!(extent.source, Source::Gone) {
                 if self.open.as_ref().is_none_or(|(open, _)| *open != found) {
                     let file = match &extent.source {
                         Source::Old(index) => open_old(self.root, self.old, *index)?,
                         Source::New(path) => open_plain(path)?,
-                        Source::Image(_) => break,
+                        Source::Image(_) | Source::Gone => return Ok(()),
                     };
                     self.open = Some((found, file));
                 }

@@ -9,8 +9,10 @@ mod encode;
 pub mod index;
 mod pair;
 pub mod path;
+mod repeats;
 mod side;
 mod space;
+mod ways;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

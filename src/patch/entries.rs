@@ -23,10 +23,12 @@ pub enum Method {
     Binary = 1,
     /// Edits of the image that [`crate::hermes`] predicts from the base.
     Hermes = 2,
+    /// Edits of what [`crate::repack`] makes of a compressed file and of its base: the residue, then the content.
+    Repacked = 3,
 }
 
 impl Method {
-    const ALL: [Self; 3] = [Self::Text, Self::Binary, Self::Hermes];
+    const ALL: [Self; 4] = [Self::Text, Self::Binary, Self::Hermes, Self::Repacked];
 }
 
 /// Where a new file's content comes from.
