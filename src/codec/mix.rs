@@ -105,7 +105,7 @@ impl<const N: usize, const W: usize> Net<N, W> {
     /// A net with `sets` weight sets for either selector, and `curves` refining curves.
     #[must_use]
     pub fn new(sets: [usize; 2], curves: usize, pace: Pace) -> Self {
-        const { assert!(W % 8 == 0 && W > 2 * N) };
+        const { assert!(W.is_multiple_of(8) && W > 2 * N) };
         let guesses = history::first_guesses();
         let mut start = [0; W];
         for (i, weight) in start.iter_mut().enumerate().take(2 * N) {

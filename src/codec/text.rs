@@ -123,11 +123,11 @@ impl Text {
         let contexts = self.contexts(&unit, known.as_ref(), walk.place, old);
         if self.ask(coder, here, Question::Changes, &unit, known.as_ref(), &contexts) {
             let edit = guide.edits.first();
-            if let Some(known) = known {
-                if let Some(word) = self.code_again(coder, edit, guide.new, &unit, &known, &contexts) {
-                    guide.edits = guide.edits.get(1..).unwrap_or(&[]);
-                    return self.rename(walk, &unit, word, out);
-                }
+            if let Some(known) = known
+                && let Some(word) = self.code_again(coder, edit, guide.new, &unit, &known, &contexts)
+            {
+                guide.edits = guide.edits.get(1..).unwrap_or(&[]);
+                return self.rename(walk, &unit, word, out);
             }
             return self.surprise(coder, walk, guide, Some((&unit, &contexts)), old, out);
         }

@@ -79,6 +79,7 @@ impl Unit {
 
     /// Bytes.
     #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "no unit is empty")]
     pub fn len(&self) -> u64 {
         u64::from(self.word.len)
     }

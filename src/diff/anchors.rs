@@ -149,7 +149,7 @@ fn search(ends: Ends, samples: &Samples, at: usize, limit: usize, diagonal: i64)
     let mut rolling = hash(&new[at..at + SAMPLE]);
     let mut place = at;
     loop {
-        if (place - at) % LOOK == 0 && ends.agreement(place, diagonal, SAMPLE) == SAMPLE {
+        if (place - at).is_multiple_of(LOOK) && ends.agreement(place, diagonal, SAMPLE) == SAMPLE {
             return Some((place, diagonal));
         }
         let longest = samples

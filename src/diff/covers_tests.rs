@@ -134,8 +134,10 @@ fn price(old: &[u8], new: &[u8], covers: &[Cover], costs: &Costs) -> u64 {
     total
 }
 
+type Change = (u16, u8, Vec<u8>, Option<(u16, u8)>);
+
 /// Changes made to a text: where, how much is taken out, what is put in (bytes, or a piece from elsewhere).
-fn edited(old: &[u8], edits: &[(u16, u8, Vec<u8>, Option<(u16, u8)>)]) -> Vec<u8> {
+fn edited(old: &[u8], edits: &[Change]) -> Vec<u8> {
     let mut new = old.to_vec();
     for (at, out, bytes, piece) in edits {
         let at = *at as usize % (new.len() + 1);
@@ -156,7 +158,7 @@ mod properties {
 
     use super::*;
 
-    fn edits() -> impl Strategy<Value = Vec<(u16, u8, Vec<u8>, Option<(u16, u8)>)>> {
+    fn edits() -> impl Strategy<Value = Vec<Change>> {
         let piece = proptest::option::of((any::<u16>(), any::<u8>()));
         vec((any::<u16>(), any::<u8>(), vec(b'a'..b'e', 0..12), piece), 0..12)
     }
@@ -185,7 +187,7 @@ mod properties {
         }
 
         #[test]
-        fn small_texts_are_covered_nearly_as_cheaply_as_can_be(old in vec(b'a'..b'z', 0..60), edits in edits()) {
+        fn small_texts_are_covered_nearly_as_cheaply_as_can_be(old in vec(b'a'..=b'z', 0..60), edits in edits()) {
             let edits: Vec<_> = edits.into_iter().take(2).map(|(at, out, put, _)| (at, out % 8, put, None)).collect();
             let new = edited(&old, &edits);
             let covers = of(&old, &new, Effort::Max);

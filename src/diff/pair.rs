@@ -46,11 +46,11 @@ pub fn entries(old: &Side, new: &Side) -> Vec<NewEntry> {
 
     // A file that moved takes the place of the one that is gone.
     for entry in entries.iter_mut().filter(|entry| entry.from.is_none()) {
-        if let Content::Old(index) = entry.content {
-            if !taken[index] {
-                taken[index] = true;
-                entry.from = Some(index);
-            }
+        if let Content::Old(index) = entry.content
+            && !taken[index]
+        {
+            taken[index] = true;
+            entry.from = Some(index);
         }
     }
     pair_by_name(old, &mut entries, &mut taken);
@@ -168,10 +168,10 @@ fn sketch(content: &[u8]) -> Vec<u32> {
         let below = least.len() < SKETCH || least.peek().is_some_and(|&top| hash < top);
         if below && known.insert(hash) {
             least.push(hash);
-            if least.len() > SKETCH {
-                if let Some(top) = least.pop() {
-                    known.remove(&top);
-                }
+            if least.len() > SKETCH
+                && let Some(top) = least.pop()
+            {
+                known.remove(&top);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The build side makes a [`Plan`]: *hints*, which say in few bytes what became of old's strings, literals and
 //! functions, and the *image*, which is what old and the hints make of new. The device computes the same image with
-//! [`predict`]. Where the image is not new the patch has to say so; a wrong prediction costs bytes, never correctness.
+//! [`predict()`]. Where the image is not new the patch has to say so; a wrong prediction costs bytes, never correctness.
 //!
 //! Encoding and decoding the hints is one code path ([`predict::run`]), generic over the coder and over a
 //! [`teacher::Teacher`], which knows new on the build side and nobody on the device. The path goes through the file in

@@ -144,11 +144,11 @@ pub fn code<C: Coder>(
         fresh[id as usize] = true;
     }
     for (to, string) in map.iter_mut().zip(&old.strings) {
-        if *to == NONE {
-            if let Some(&id) = inserted.get(&(string.text(&old.storage), string.wide)) {
-                *to = id;
-                fresh[id as usize] = false;
-            }
+        if *to == NONE
+            && let Some(&id) = inserted.get(&(string.text(&old.storage), string.wide))
+        {
+            *to = id;
+            fresh[id as usize] = false;
         }
     }
     drop(inserted);

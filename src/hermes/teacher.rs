@@ -11,6 +11,11 @@ use super::splice::Op;
 /// Knows new. The device's one, [`Absent`], knows nothing and is never asked.
 pub trait Teacher {
     /// New, parsed, if this is the build side.
+    #[allow(
+        clippy::new_ret_no_self,
+        clippy::wrong_self_convention,
+        reason = "new is the field's word for what old becomes"
+    )]
     fn new(&self) -> Option<&Bytecode>;
 
     /// How `new` is put together from pieces of `old`.

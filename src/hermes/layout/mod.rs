@@ -3,7 +3,7 @@
 //!
 //! An instruction is one opcode byte followed by its operands, little-endian and unaligned. The numbering of opcodes
 //! changes with the bytecode version, and now and then without it, so a version may have several [`candidates`];
-//! [`choose`] keeps the first that decodes every function body to its exact end.
+//! [`choose()`] keeps the first that decodes every function body to its exact end.
 
 mod choose;
 mod tables;
