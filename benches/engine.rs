@@ -1,19 +1,21 @@
 //! The engine's parts by input size, and how time grows on inputs that make matchers quadratic.
 //!
-//!     cargo bench --bench engine               # criterion: hash, covers by size and effort
+//!     cargo bench --bench engine               # criterion: hash, find, diff and apply by size and effort
 //!     cargo bench --bench engine -- growth     # seconds and ratio for each doubling, up to 8 MiB
 //!
 //! Real input is `corpus/js-echarts`, cut to size; see corpus/README.md.
 
 use std::hint::black_box;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use smidge::diff::Effort;
+use smidge::apply::{self, apply};
 use smidge::diff::covers::{Costs, covers};
+use smidge::diff::{self, Effort, diff};
 use smidge::hash::Hash;
+use tempfile::TempDir;
 
 const EFFORTS: [(&str, Effort); 3] = [("fast", Effort::Fast), ("default", Effort::Default), ("max", Effort::Max)];
 
@@ -31,6 +33,8 @@ fn main() {
         .configure_from_args();
     hashing(&mut criterion);
     finding(&mut criterion);
+    diffing(&mut criterion);
+    applying(&mut criterion);
     criterion.final_summary();
 }
 
@@ -47,15 +51,69 @@ fn hashing(criterion: &mut Criterion) {
 
 fn finding(criterion: &mut Criterion) {
     let (old, new) = echarts();
-    let mut group = criterion.benchmark_group("covers");
+    let mut group = criterion.benchmark_group("find");
     for (name, effort) in EFFORTS {
-        for kib in [64, 256, 1004] {
+        for kib in SIZES_KIB {
             let (old, new) = (&old[..kib << 10], &new[..kib << 10]);
             group.throughput(Throughput::Bytes(new.len() as u64));
             group.bench_function(BenchmarkId::new(name, format!("{kib} KiB")), |b| {
                 b.iter(|| covers(black_box(old), black_box(new), &[], effort, &Costs::TEXT));
             });
         }
+    }
+}
+
+fn diffing(criterion: &mut Criterion) {
+    let (old, new) = echarts();
+    let mut group = criterion.benchmark_group("diff");
+    for (name, effort) in EFFORTS {
+        for kib in SIZES_KIB {
+            let job = Job::new(&old[..kib << 10], &new[..kib << 10]);
+            group.throughput(Throughput::Bytes((kib as u64) << 10));
+            group.bench_function(BenchmarkId::new(name, format!("{kib} KiB")), |b| b.iter(|| job.diff(effort)));
+        }
+    }
+}
+
+fn applying(criterion: &mut Criterion) {
+    let (old, new) = echarts();
+    let mut group = criterion.benchmark_group("apply");
+    for (name, effort) in EFFORTS {
+        for kib in SIZES_KIB {
+            let job = Job::new(&old[..kib << 10], &new[..kib << 10]);
+            let patch = job.diff(effort);
+            group.throughput(Throughput::Bytes((kib as u64) << 10));
+            group.bench_function(BenchmarkId::new(name, format!("{kib} KiB")), |b| b.iter(|| job.apply(&patch)));
+        }
+    }
+}
+
+/// Both sides as files, since that is what the library takes.
+struct Job {
+    folder: TempDir,
+    old: PathBuf,
+    new: PathBuf,
+}
+
+impl Job {
+    fn new(old: &[u8], new: &[u8]) -> Self {
+        let folder = TempDir::new().expect("a folder for temporaries");
+        let job = Self { old: folder.path().join("old"), new: folder.path().join("new"), folder };
+        std::fs::write(&job.old, old).expect("room for old");
+        std::fs::write(&job.new, new).expect("room for new");
+        job
+    }
+
+    fn diff(&self, effort: Effort) -> Vec<u8> {
+        let mut patch = Vec::new();
+        let options = diff::Options { effort, ..Default::default() };
+        diff(&self.old, &self.new, &mut patch, &options).expect("a patch");
+        patch
+    }
+
+    fn apply(&self, patch: &[u8]) {
+        let out = self.folder.path().join("out");
+        apply(&self.old, &mut &patch[..], &out, &apply::Options::default()).expect("new");
     }
 }
 
@@ -71,6 +129,8 @@ fn echarts() -> (Vec<u8>, Vec<u8>) {
         .expect("a zstd frame that refers to old");
     (old, new)
 }
+
+const SIZES_KIB: [usize; 3] = [64, 256, 1004];
 
 type Make = fn(usize) -> (Vec<u8>, Vec<u8>);
 
@@ -116,14 +176,15 @@ fn growth() {
     println!("worst ratio {:.2}: {}", worst.0, worst.1);
 }
 
-/// The least of three, since what else the machine does only ever adds.
+/// The least of two, since what else the machine does only ever adds.
 fn seconds((old, new): (Vec<u8>, Vec<u8>), effort: Effort) -> f64 {
+    let job = Job::new(&old, &new);
     let once = || {
         let start = cpu_secs();
-        black_box(covers(black_box(&old), black_box(&new), &[], effort, &Costs::TEXT));
+        black_box(job.diff(effort));
         cpu_secs() - start
     };
-    (0..3).map(|_| once()).fold(f64::MAX, f64::min)
+    (0..2).map(|_| once()).fold(f64::MAX, f64::min)
 }
 
 /// Time that all threads of this process have had a processor for: what a busy machine does not change.
