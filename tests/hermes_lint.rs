@@ -69,3 +69,30 @@ fn every_message_says_what_to_do() {
         }
     }
 }
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_compares_folders_too_and_says_it_in_words_and_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (end, bundle) in [("old", "v96"), ("new", "v98")] {
+        std::fs::create_dir_all(path(end).join("assets")).unwrap();
+        std::fs::write(path(end).join("assets/index.android.bundle"), data(bundle)).unwrap();
+        std::fs::write(path(end).join("note"), end).unwrap();
+    }
+    let run = |flags: &[&str]| {
+        let command = &mut std::process::Command::new(env!("CARGO_BIN_EXE_smidge"));
+        let output = command.arg("lint").args([path("old"), path("new")]).args(flags).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let words = run(&[]);
+    assert!(words.starts_with("found in assets/index.android.bundle: versions\n"), "{words}");
+    assert!(words.lines().all(|line| line.len() <= 80), "{words}");
+    let value: serde_json::Value = serde_json::from_str(&run(&["--json"])).unwrap();
+    assert_eq!(value["compared"], 1);
+    assert_eq!(value["findings"][0]["finding"], "versions");
+    std::fs::copy(path("old").join("assets/index.android.bundle"), path("new").join("assets/index.android.bundle"))
+        .unwrap();
+    assert_eq!(run(&[]), "no Hermes bytecode differs between the two\n");
+}

@@ -20,7 +20,7 @@ const SAMPLES: [[&[u8]; 2]; 8] = [
     [include_bytes!("../../tests/data/hermes/v98.hbc"), include_bytes!("../../tests/data/hermes/v98-next.hbc")],
     [include_bytes!("../../tests/data/hermes/v99.hbc"), include_bytes!("../../tests/data/hermes/v99-next.hbc")],
 ];
-const LIMIT: u64 = 1 << 20;
+const LIMIT: u64 = 1 << 16;
 
 #[derive(Default)]
 struct Bytes(Vec<u8>);

@@ -34,6 +34,8 @@ pub struct Item {
 pub struct Listing {
     items: Vec<Item>,
     texts: Vec<u8>,
+    /// Bytes that all strings together may take before they are packed.
+    limit: u64,
 }
 
 fn group_of(id: usize) -> u8 {
@@ -114,7 +116,7 @@ pub fn code<C: Coder>(
         return Err(HermesError::TooLarge { needed: total, limit: limit / 4 });
     }
     let total = total as usize;
-    let mut listing = Listing::default();
+    let mut listing = Listing { limit: limit.saturating_mul(2).min(u32::MAX.into()), ..Listing::default() };
     let mut told = told.iter();
     let mut next = 0;
     let wrong = HermesError::Hints { what: "a list of strings that does not add up" };
@@ -147,11 +149,10 @@ pub fn code<C: Coder>(
             let came = change.come.get(i);
             let item = code_item(hints, old, &before, (here, skip, i), next, came, &mut listing)?;
             listing.items.push(item);
-            if listing.texts.len() as u64 > limit {
-                return Err(HermesError::TooLarge { needed: listing.texts.len() as u64, limit });
-            }
         }
     }
+    // Damaged hints may name a long string of old ever again.
+    listing.check(listing.items.iter().map(|item| item.entry.bytes()).sum())?;
     // Groups and kinds follow from the counts.
     let mut place = 0;
     for (i, &count) in counts.iter().enumerate() {
@@ -214,9 +215,7 @@ fn code_item<C: Coder>(
         in_step &= byte == stands;
         written.push(byte);
         at += 1;
-        if written.len() > old.file_bytes as usize + (1 << 20) {
-            return Err(HermesError::Hints { what: "a string that does not end" });
-        }
+        listing.check((start + written.len()) as u64)?;
     }
     listing.texts.extend_from_slice(&written);
     let length = (written.len() >> u32::from(wide)) as u32;
@@ -225,6 +224,10 @@ fn code_item<C: Coder>(
 }
 
 impl Listing {
+    fn check(&self, needed: u64) -> Result<(), HermesError> {
+        if needed > self.limit { Err(HermesError::TooLarge { needed, limit: self.limit }) } else { Ok(()) }
+    }
+
     fn text<'a>(&'a self, item: &Item, old: &'a Bytecode) -> (&'a [u8], bool) {
         let store = if item.old == NONE { &self.texts } else { &old.storage };
         (item.entry.text(store), item.entry.wide)
@@ -305,7 +308,7 @@ pub fn counts(file: &Bytecode) -> [u32; 6] {
 #[cfg(feature = "diff")]
 #[must_use]
 pub fn describes(file: &Bytecode) -> bool {
-    let built = Listing { items: list(file), texts: Vec::new() }.build(file);
+    let built = Listing { items: list(file), ..Listing::default() }.build(file);
     built.storage == file.storage && built.entries == file.strings && built.kinds == file.kinds
 }
 /// What makes the list of `new` from that of `old`.
