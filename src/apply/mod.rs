@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::codec::edits::EditError;
 use crate::codec::ends::{New, Old};
+use crate::codec::lanes::{LANES_BYTES, LaneError, LaneReader};
 use crate::codec::models::Models;
 use crate::codec::range::{Coder, Decoder};
 use crate::codec::text::Guide;
@@ -27,6 +28,7 @@ use crate::patch::entries::{self, Content, EntriesError, Method, NewEntry};
 use crate::patch::{FRAME_BYTES, Frames, Header, PatchError};
 use crate::repack::{self, PACK_MEMORY_BYTES, Packer, RepackError, Unpacked};
 use crate::tree::{self, Entry, Tree, TreeError};
+use crate::wire::read_varint;
 
 use output::Output;
 use scratch::Scratch;
@@ -113,6 +115,14 @@ pub enum ApplyError {
         /// What is wrong.
         source: EditError,
     },
+    /// The edits do not fit, or cannot be read.
+    #[error("{path:?}: {source}")]
+    Lanes {
+        /// The file of new.
+        path: String,
+        /// What is wrong.
+        source: LaneError,
+    },
     /// The prediction of Hermes bytecode does not fit.
     #[error("{path:?}: {source}")]
     Hermes {
@@ -157,7 +167,9 @@ impl ApplyError {
                     | PatchError::Wire(_)
             ),
             Self::WrongOld { .. } | Self::WrongNew { .. } => true,
-            Self::Entries(_) | Self::Edits { .. } | Self::Hermes { .. } | Self::Repack { .. } => true,
+            Self::Entries(_) | Self::Edits { .. } | Self::Lanes { .. } | Self::Hermes { .. } | Self::Repack { .. } => {
+                true
+            }
             _ => false,
         }
     }
@@ -205,7 +217,7 @@ pub fn repack_bytes(lens: &[u64; 3]) -> u64 {
 fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Result<(Summary, Target), ApplyError> {
     let (header, header_bytes) = Header::read(patch)?;
     let limits = &options.limits;
-    let needed = header.apply_memory_bytes.max(header.sizes.memory_bytes() + FIXED_BYTES);
+    let needed = header.apply_memory_bytes.max(needed(&header));
     if needed > limits.apply_memory_bytes {
         return Err(ApplyError::Memory { needed, limit: limits.apply_memory_bytes });
     }
@@ -219,10 +231,12 @@ fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Resul
         return Err(ApplyError::WrongOld { expected: header.old, found });
     }
     let limits = Limits { new_bytes: header.new_bytes, ..limits.clone() };
+    let (body, lanes) = open_body(frames, &header, &limits)?;
     let target = Target::create(new, header.new_kind)?;
     let mut job = Job {
         models: Models::new(header.sizes),
-        coder: Decoder::new(frames),
+        coder: Decoder::new(body),
+        lanes,
         space: Space::new(old, &tree),
         target,
         done: 0,
@@ -234,8 +248,11 @@ fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Resul
         progress: &options.progress,
     };
     let made = job.run();
-    let Job { coder, target, .. } = job;
-    let mut frames = coder.into_inner();
+    let Job { coder, lanes, target, .. } = job;
+    let mut frames = match (coder.into_inner(), lanes) {
+        (Body::Whole(frames), _) => frames,
+        (Body::Models(_), lanes) => lanes.ok_or(PatchError::NoBody)?.into_inner(),
+    };
     // Where the patch itself was found damaged, that is why decoding went wrong.
     frames.check()?;
     let made = made?;
@@ -247,10 +264,56 @@ fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Resul
     Ok((Summary { old: tree, new: made, patch_bytes, header }, target))
 }
 
+/// What the models read: the whole body, or only the part of it before the lanes.
+enum Body<'p> {
+    Whole(Frames<&'p mut dyn Read>),
+    Models(io::Cursor<Vec<u8>>),
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Whole(frames) => frames.read(buffer),
+            Self::Models(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+type Lanes<'p> = LaneReader<Frames<&'p mut dyn Read>>;
+
+/// Opens the body: where edits stand in lanes, what the models read comes first, with its length.
+fn open_body<'p>(
+    mut frames: Frames<&'p mut dyn Read>,
+    header: &Header,
+    limits: &Limits,
+) -> Result<(Body<'p>, Option<Lanes<'p>>), ApplyError> {
+    if !header.lanes {
+        return Ok((Body::Whole(frames), None));
+    }
+    let most = limits.apply_memory_bytes - needed(header);
+    let len = read_varint(&mut frames, "the length of the list of files", most).map_err(PatchError::from)?;
+    let mut models = Vec::new();
+    let read = (&mut frames).take(len).read_to_end(&mut models);
+    frames.check()?;
+    match read {
+        Ok(read) if read as u64 == len => Ok((Body::Models(io::Cursor::new(models)), Some(LaneReader::new(frames)))),
+        read => {
+            let source = read.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+            Err(PatchError::Read { what: "the list of files", source }.into())
+        }
+    }
+}
+
+/// Memory that any patch with this header takes at least.
+fn needed(header: &Header) -> u64 {
+    header.sizes.memory_bytes() + FIXED_BYTES + if header.lanes { LANES_BYTES } else { 0 }
+}
+
 /// One application on its way.
 struct Job<'a, 'p> {
     models: Models,
-    coder: Decoder<Frames<&'p mut dyn Read>>,
+    coder: Decoder<Body<'p>>,
+    lanes: Option<Lanes<'p>>,
     space: Space<'a>,
     target: Target,
     done: u64,
@@ -337,13 +400,21 @@ impl Job<'_, '_> {
         }
         let body = size - if footer { FOOTER_BYTES as u64 } else { 0 };
         let as_text = method == Method::Text;
-        let Self { models, coder, space, .. } = self;
-        let coded = models.code(coder, as_text, place, body, Guide::NONE, space, &mut out);
+        let coded = self.code(as_text, place, body, &mut out);
         if let Some(source) = self.space.take_error() {
             return Err(self.old_error("read", base.unwrap_or(0), source));
         }
-        coded.map_err(|source| ApplyError::Edits { path: entry.path.clone(), source })?;
+        coded.map_err(|wrong| wrong.at(entry))?;
         self.finish_file(entry, size, out)
+    }
+
+    /// Decodes one string of bytes, from the lanes where there are any.
+    fn code(&mut self, as_text: bool, place: u64, size: u64, out: &mut impl New) -> Result<(), Wrong> {
+        let Self { models, coder, space, lanes, .. } = self;
+        match lanes {
+            Some(lanes) => Ok(lanes.file(place, size, space, out)?),
+            None => Ok(models.code(coder, as_text, place, size, Guide::NONE, space, out)?),
+        }
     }
 
     /// Decodes one compressed file: its residue, then its content, which is packed on the way.
@@ -357,7 +428,7 @@ impl Job<'_, '_> {
         let old_bytes = self.old.entries[base].size;
         let was = self.unpack_old(entry, base)?;
         let lens = [was.content.len() as u64, was.residue.len() as u64, residue_len];
-        let needed = self.header.sizes.memory_bytes() + FIXED_BYTES + repack_bytes(&lens);
+        let needed = needed(self.header) + repack_bytes(&lens);
         if needed > self.limits.apply_memory_bytes || old_bytes > self.limits.apply_memory_bytes {
             return Err(ApplyError::Memory { needed, limit: self.limits.apply_memory_bytes });
         }
@@ -367,10 +438,9 @@ impl Job<'_, '_> {
             None => self.append_bytes(&was.content)?,
         };
         drop(was);
-        let Self { models, coder, space, .. } = self;
         let mut residue = Vec::new();
-        let coded = models.code(coder, false, from_residue, residue_len, Guide::NONE, space, &mut residue);
-        coded.map_err(wrong)?;
+        let coded = self.code(false, from_residue, residue_len, &mut residue);
+        coded.map_err(|wrong| wrong.at(entry))?;
 
         let file = self.target.create_file(&entry.path, entry.executable)?;
         let mut out = Output::new(file, std::mem::take(&mut self.buffer)).bounded(size);
@@ -425,7 +495,7 @@ impl Job<'_, '_> {
     /// Makes the image of bytecode that `entry` is coded against; its place, and whether the file ends in its own hash.
     fn image(&mut self, entry: &NewEntry, base: usize, size: u64) -> Result<(u64, bool), ApplyError> {
         let old_bytes = self.old.entries[base].size;
-        let needed = self.header.sizes.memory_bytes() + FIXED_BYTES + image_bytes(old_bytes);
+        let needed = needed(self.header) + image_bytes(old_bytes);
         if needed > self.limits.apply_memory_bytes {
             return Err(ApplyError::Memory { needed, limit: self.limits.apply_memory_bytes });
         }
@@ -475,6 +545,35 @@ impl Job<'_, '_> {
     fn old_error(&self, action: &'static str, index: usize, source: io::Error) -> ApplyError {
         let path = self.old.entries.get(index).map_or_else(|| self.root.into(), |entry| self.root.join(&entry.path));
         ApplyError::Io { action, path, source }
+    }
+}
+
+/// What is wrong with the edits of one file.
+#[derive(Debug)]
+enum Wrong {
+    Edits(EditError),
+    Lanes(LaneError),
+}
+
+impl Wrong {
+    fn at(self, entry: &NewEntry) -> ApplyError {
+        let path = entry.path.clone();
+        match self {
+            Self::Edits(source) => ApplyError::Edits { path, source },
+            Self::Lanes(source) => ApplyError::Lanes { path, source },
+        }
+    }
+}
+
+impl From<EditError> for Wrong {
+    fn from(source: EditError) -> Self {
+        Self::Edits(source)
+    }
+}
+
+impl From<LaneError> for Wrong {
+    fn from(source: LaneError) -> Self {
+        Self::Lanes(source)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod edits;
 pub mod ends;
 pub mod history;
+pub mod lanes;
 pub mod literal;
 pub mod logistic;
 pub mod mix;

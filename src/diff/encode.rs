@@ -10,6 +10,7 @@ use super::{DiffError, Effort};
 use crate::apply::{FIXED_BYTES, HINTS, REPACKED, image_bytes, repack_bytes};
 use crate::codec::Sizes;
 use crate::codec::ends::Discard;
+use crate::codec::lanes::{LANES_BYTES, LaneWriter};
 use crate::codec::models::Models;
 use crate::codec::range::{Coder, Encoder};
 use crate::codec::text::Guide;
@@ -18,6 +19,21 @@ use crate::limits::Limits;
 use crate::patch::entries::{self, Content, Method, NewEntry};
 use crate::patch::{self, Header};
 use crate::tree::Kind;
+use crate::wire::put_varint;
+
+/// How edits become bytes.
+#[derive(Clone, Copy)]
+enum Coding {
+    /// By the models.
+    Models,
+    /// As lanes, at a level of zstd.
+    Lanes(i32),
+}
+
+const FAST_LEVEL: i32 = 12;
+const MAX_LEVEL: i32 = 22;
+/// Patches in lanes below this are coded by the models too, whatever the effort.
+const SMALL_BYTES: usize = 64 << 10;
 
 /// What is to be coded.
 pub struct Job<'a> {
@@ -51,20 +67,34 @@ impl<'a> Job<'a> {
     /// [`DiffError::Memory`] where none can be applied in `apply_memory_bytes`.
     pub fn smallest(self, apply_memory_bytes: u64) -> Result<(Header, Vec<u8>), DiffError> {
         let ways = self.ways();
-        let made: Vec<_> = ways.par_iter().map(|way| self.encode(way)).collect();
+        let codings: &[Coding] = match self.effort {
+            Effort::Fast => &[Coding::Lanes(FAST_LEVEL)],
+            Effort::Default => &[Coding::Models],
+            Effort::Max => &[Coding::Models, Coding::Lanes(MAX_LEVEL)],
+        };
+        let jobs: Vec<_> = ways.iter().flat_map(|way| codings.iter().map(move |&coding| (way, coding))).collect();
+        let mut made: Vec<_> = jobs.into_par_iter().map(|(way, coding)| self.encode(way, coding)).collect();
+        // The models take little time over little, and do best there.
+        if self.effort == Effort::Fast && made.iter().all(|(_, patch)| patch.len() < SMALL_BYTES) {
+            made.par_extend(ways.par_iter().map(|way| self.encode(way, Coding::Models)));
+        }
         let fitting = made.into_iter().filter(|(header, _)| header.apply_memory_bytes <= apply_memory_bytes);
         fitting.min_by_key(|(_, patch)| patch.len()).ok_or(DiffError::Memory { limit: apply_memory_bytes })
     }
 
     /// Codes everything in one way.
-    fn encode(&self, way: &Way) -> (Header, Vec<u8>) {
+    fn encode(&self, way: &Way, coding: Coding) -> (Header, Vec<u8>) {
         let mut entries = self.entries.clone();
         for (file, route) in self.coded.iter().zip(&way.routes) {
             if let Content::Coded { method, .. } = &mut entries[file.index].content {
                 *method = route.method;
             }
         }
-        let sizes = self.sizes(way);
+        let mut lanes = match coding {
+            Coding::Models => None,
+            Coding::Lanes(level) => Some(LaneWriter::new(level)),
+        };
+        let sizes = if lanes.is_none() { self.sizes(way) } else { Sizes { table_bits: 16, ring_bits: 14 } };
         let mut models = Models::new(sizes);
         let mut coder = Encoder::default();
         let Models { walk, text, .. } = &mut models;
@@ -76,11 +106,15 @@ impl<'a> Job<'a> {
         for index in 0..self.old.tree.entries.len() {
             space.append(self.old.content(index), &[]);
         }
-        let base_memory = sizes.memory_bytes() + FIXED_BYTES;
+        let base_memory = sizes.memory_bytes() + FIXED_BYTES + if lanes.is_some() { LANES_BYTES } else { 0 };
         let mut memory = base_memory;
         for (file, route) in self.coded.iter().zip(&way.routes) {
-            let code = |coder: &mut Encoder, models: &mut Models, space: &mut Space, part: usize, new: &[u8]| {
+            let mut code = |coder: &mut Encoder, models: &mut Models, space: &mut Space, part: usize, new: &[u8]| {
                 let part = &route.parts[part];
+                if let Some(lanes) = &mut lanes {
+                    lanes.file(part.place, &moving(&part.covers, part.place, new.len() as u64), new, space);
+                    return;
+                }
                 let edits = if part.as_text {
                     in_words(space, new, &part.covers, part.place)
                 } else {
@@ -133,12 +167,19 @@ impl<'a> Job<'a> {
             old_bytes: self.old.tree.total_bytes(),
             new_bytes: self.new.tree.total_bytes(),
             apply_memory_bytes: memory.next_multiple_of(1024),
-            lanes: false,
+            lanes: lanes.is_some(),
             sizes,
         };
         let mut bytes = Vec::new();
         header.write(&mut bytes);
-        let patch = patch::seal(&bytes, &coder.finish());
+        let mut body = coder.finish();
+        if let Some(lanes) = lanes {
+            let models = std::mem::take(&mut body);
+            put_varint(&mut body, models.len() as u64);
+            body.extend_from_slice(&models);
+            body.append(&mut lanes.finish());
+        }
+        let patch = patch::seal(&bytes, &body);
         (header, patch)
     }
 

@@ -58,6 +58,9 @@ pub enum PatchError {
         /// Where it should end.
         at: u64,
     },
+    /// Nothing follows its header.
+    #[error("the patch has no content; fetch it again")]
+    NoBody,
     /// A number is out of its bounds.
     #[error(transparent)]
     Wire(#[from] WireError),
