@@ -16,6 +16,7 @@ use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use super::functions::Numbering;
 use super::hints::{Flag, Hints, Sort};
 use super::layout::{Kind, Operand};
+use super::literals;
 use super::operands::Past;
 use super::reader::{Bytecode, read_exact};
 use super::rows::NONE;
@@ -102,10 +103,21 @@ pub fn renumber(numbering: &Numbering<'_>, code: &Code) -> Vec<u8> {
         if !numbering.isa.has(instruction.opcode, code::REFERS) {
             continue;
         }
+        let mut literals = [0; 3];
+        if numbering.isa.has(instruction.opcode, code::HAS_LITERAL) {
+            literals::uses(numbering.isa, &numbering.old.rows[0], &code.bytes, *instruction, |used| {
+                literals[used.buffer] = numbering.predict_literal(used);
+            });
+        }
         let operands = numbering.isa.operands(instruction.opcode);
         for operand in operands.iter().filter(|operand| operand.kind.is_reference()) {
             let old = value(*operand, &code.bytes, instruction.at) as u32;
-            let new = numbering.predict(operand.kind, old);
+            let new = match operand.kind {
+                Kind::ArrayBuffer => literals[0],
+                Kind::KeyBuffer => literals[1],
+                Kind::ValueBuffer => literals[2],
+                kind => numbering.predict(kind, old),
+            };
             if new != old
                 && let Some(place) = bytes.get_mut(instruction.at as usize..)
             {
@@ -115,6 +127,16 @@ pub fn renumber(numbering: &Numbering<'_>, code: &Code) -> Vec<u8> {
         }
     }
     bytes
+}
+
+fn use_literals(numbering: &mut Numbering<'_>, code: &Code) {
+    for instruction in &code.instructions {
+        if numbering.isa.has(instruction.opcode, code::HAS_LITERAL) {
+            for operand in numbering.isa.operands(instruction.opcode) {
+                numbering.used(operand.kind, value(*operand, &code.bytes, instruction.at) as u32);
+            }
+        }
+    }
 }
 
 fn renumber_tables(numbering: &Numbering<'_>, code: &Code) -> Vec<u32> {
@@ -185,6 +207,9 @@ impl Bodies {
             hints.check()?;
             self.same = self.same << 1 | u32::from(changed);
             if !changed {
+                if numbering.places.iter().flatten().any(|places| places.next().is_some()) {
+                    use_literals(numbering, &predicted.code);
+                }
                 return Ok(predicted);
             }
         }
@@ -316,7 +341,7 @@ impl Bodies {
                     (Kind::Jump, Some(base)) => Some(jump(operand, from, base, coded, instruction)),
                     (Kind::Register, Some(base)) => Some(self.past.register(value(operand, predicted, base.at))),
                     (_, Some(base)) => Some(value(operand, predicted, base.at)),
-                    _ => None,
+                    (kind, None) => numbering.next_literal(kind).map(u64::from),
                 };
             }
             let mut exact = false;
@@ -344,6 +369,7 @@ impl Bodies {
                         numbering.learn(operand.kind, old as u32, new as u32);
                     }
                 }
+                numbering.used(operand.kind, new as u32);
                 self.past.operand(operand, i, new);
             }
             self.past.leave(coded.code.instruction_bytes(index));

@@ -9,8 +9,10 @@ use super::code::Isa;
 use super::form::Form;
 use super::hints::{Flag, Hints, Sort};
 use super::layout::Kind;
+use super::literals::Use;
 use super::reader::Bytecode;
 use super::rows::NONE;
+use super::sequences::Places;
 use super::splice::Moves;
 use super::teacher::Teacher;
 
@@ -38,12 +40,14 @@ pub struct Numbering<'a> {
     pub rows: [Vec<u32>; 5],
     /// Where the pieces of the literal buffers went.
     pub moves: [Moves; 3],
+    /// Where the literals went, for the buffers that were packed anew.
+    pub places: [Option<Places>; 3],
     /// Where literals went by what instructions coded so far say.
     pub learned: HashMap<(u8, u32), u32>,
 }
 
 impl Numbering<'_> {
-    /// What an operand of `kind` that is `value` in old is in new.
+    /// What an operand of `kind` that is `value` in old is in new; for literals see [`Numbering::predict_literal`].
     #[must_use]
     pub fn predict(&self, kind: Kind, value: u32) -> u32 {
         let by_table = |table: &[u32]| table.get(value as usize).copied().filter(|&to| to != NONE).unwrap_or(value);
@@ -53,17 +57,36 @@ impl Numbering<'_> {
             Kind::Shape => by_table(&self.rows[0]),
             Kind::BigInt => by_table(&self.rows[1]),
             Kind::RegExp => by_table(&self.rows[2]),
-            Kind::ArrayBuffer | Kind::KeyBuffer | Kind::ValueBuffer => {
-                let buffer = match kind {
-                    Kind::ArrayBuffer => 0,
-                    Kind::KeyBuffer => 1,
-                    _ => 2,
-                };
-                let learned = self.learned.get(&(kind as u8, value));
-                learned.copied().unwrap_or_else(|| self.moves[buffer].point(value))
-            }
             _ => value,
         }
+    }
+
+    /// Where a literal went.
+    #[must_use]
+    pub fn predict_literal(&self, used: Use) -> u32 {
+        match self.places.get(used.buffer).and_then(Option::as_ref) {
+            Some(places) => places.get(used.at, used.elements),
+            None => {
+                let kind = [Kind::ArrayBuffer, Kind::KeyBuffer, Kind::ValueBuffer][used.buffer.min(2)];
+                let learned = self.learned.get(&(kind as u8, used.at)).copied();
+                learned.unwrap_or_else(|| self.moves[used.buffer.min(2)].point(used.at))
+            }
+        }
+    }
+
+    /// Takes in that an operand of `kind` in new is `value`.
+    pub fn used(&mut self, kind: Kind, value: u32) {
+        if let Some(buffer) = buffer_of(kind)
+            && let Some(places) = &mut self.places[buffer]
+        {
+            places.used(value);
+        }
+    }
+
+    /// The literal that an operand of `kind` most likely refers to where nothing in old tells.
+    #[must_use]
+    pub fn next_literal(&self, kind: Kind) -> Option<u32> {
+        self.places[buffer_of(kind)?].as_ref()?.next()
     }
 
     /// Learns what a literal's place became where that was not as predicted.
@@ -77,6 +100,15 @@ impl Numbering<'_> {
     #[must_use]
     pub fn form(&self) -> &Form {
         &self.old.form
+    }
+}
+
+const fn buffer_of(kind: Kind) -> Option<usize> {
+    match kind {
+        Kind::ArrayBuffer => Some(0),
+        Kind::KeyBuffer => Some(1),
+        Kind::ValueBuffer => Some(2),
+        _ => None,
     }
 }
 

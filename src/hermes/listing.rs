@@ -253,7 +253,7 @@ impl Listing {
                 narrow_starts.push(narrow.len() as u32);
             }
         }
-        let Packed { mut storage, offsets } = packing::pack(&narrow, &narrow_starts);
+        let Packed { mut storage, offsets, chains: _ } = packing::pack(&narrow, &narrow_starts);
         drop((narrow, narrow_starts));
         let wide = packing::pack(&wide, &wide_starts);
         if !wide.storage.is_empty() && storage.len() % 2 != 0 {

@@ -4,19 +4,20 @@
 //! instructions (and from version 97 the shape table) say where a literal begins and how many elements it has. A literal
 //! is a sequence of runs: a tag with a kind and a count (4 bits, or 12 in two bytes), then the values.
 
-use crate::codec::ends::Old;
-
-use super::HermesError;
-use super::code::{Code, HAS_LITERAL, Instruction, Isa, value};
+use super::code::{HAS_LITERAL, Instruction, Isa, value};
 use super::form::Form;
 use super::layout::Kind;
 use super::reader::Bytecode;
 use super::rows::NONE;
+use super::sequences::Literal;
 
 /// Kinds of runs that hold string ids, and the bytes of an id in each.
 const LONG_STRING: u8 = 0x40;
 const SHORT_STRING: u8 = 0x50;
 const BYTE_STRING: u8 = 0x60;
+
+/// The most values of a run.
+const MOST_VALUES: u32 = 4095;
 
 /// Bytes of a value in a run of `kind`.
 const fn width(form: &Form, kind: u8) -> usize {
@@ -62,71 +63,107 @@ pub fn uses(isa: &Isa, shapes: &[[u32; 2]], bytes: &[u8], instruction: Instructi
     }
 }
 
-/// Old's buffers with the string ids that new has, as far as they fit their width.
-///
-/// # Errors
-/// [`HermesError::Read`] where old cannot be read.
-pub fn renumber(old: &mut impl Old, file: &Bytecode, isa: &Isa, strings: &[u32]) -> Result<[Vec<u8>; 3], HermesError> {
+/// A run of a literal.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// Its kind.
+    kind: u8,
+    /// Its values.
+    pub count: u32,
+    /// Where they begin.
+    start: usize,
+    /// Where they end.
+    pub end: usize,
+}
+
+/// The run at `at` of `buffer`; `None` where none is whole.
+#[must_use]
+pub fn run(form: &Form, buffer: &[u8], at: usize) -> Option<Run> {
+    let tag = *buffer.get(at)?;
+    let mut start = at + 1;
+    let mut count = u32::from(tag & 15);
+    if tag & 0x80 != 0 {
+        count = count << 8 | u32::from(*buffer.get(start)?);
+        start += 1;
+    }
+    let kind = tag & 0x70;
+    let end = start + width(form, kind) * count as usize;
+    (count > 0 && end <= buffer.len()).then_some(Run { kind, count, start, end })
+}
+
+/// Old's buffers with the string ids that new has, as far as they fit their width. `lists` are the literals in them.
+#[must_use]
+pub fn renumber(file: &Bytecode, lists: &[Vec<Literal>; 3], strings: &[u32]) -> [Vec<u8>; 3] {
     let mut out = file.buffers.clone();
-    // How far each place was visited already, in elements; and an end to hostile files that visit ever again.
-    let mut seen: [Vec<u32>; 3] = [0, 1, 2].map(|buffer: usize| vec![0; file.buffers[buffer].len()]);
-    let mut steps = file.buffers.iter().map(Vec::len).sum::<usize>().saturating_mul(16);
-    let mut visit = |used: Use| {
-        let (Some(from), Some(to), Some(seen)) =
-            (file.buffers.get(used.buffer), out.get_mut(used.buffer), seen.get_mut(used.buffer))
-        else {
-            return;
-        };
-        let mut at = used.at as usize;
-        let mut left = used.elements as usize;
-        while left > 0 {
-            let Some(&tag) = from.get(at) else { return };
-            if seen[at] as usize >= left || steps == 0 {
-                return;
-            }
-            seen[at] = left as u32;
-            steps -= 1;
-            at += 1;
-            let mut count = usize::from(tag & 15);
-            if tag & 0x80 != 0 {
-                let Some(&low) = from.get(at) else { return };
-                count = count << 8 | usize::from(low);
-                at += 1;
-            }
-            if count == 0 {
-                return;
-            }
-            let kind = tag & 0x70;
-            let bytes = width(&file.form, kind);
-            let is_string = matches!(kind, LONG_STRING | SHORT_STRING) || kind == BYTE_STRING && bytes == 1;
-            let Some(values) = from.get(at..at + bytes * count) else { return };
-            if is_string {
-                for (i, id) in values.chunks_exact(bytes).enumerate() {
-                    let id = id.iter().rev().fold(0u32, |id, &byte| id << 8 | u32::from(byte));
-                    let new = strings.get(id as usize).copied().unwrap_or(NONE);
-                    let place = at + i * bytes;
-                    if new != NONE && u64::from(new) >> (8 * bytes) == 0 {
-                        to[place..place + bytes].copy_from_slice(&new.to_le_bytes()[..bytes]);
+    for ((from, to), list) in file.buffers.iter().zip(&mut out).zip(lists) {
+        for literal in list {
+            let (mut at, end) = (literal.at as usize, literal.at as usize + literal.bytes as usize);
+            while at < end {
+                let Some(run) = run(&file.form, from, at) else { break };
+                let bytes = width(&file.form, run.kind);
+                let holds_strings = matches!(run.kind, LONG_STRING | SHORT_STRING | BYTE_STRING) && bytes > 0;
+                if holds_strings {
+                    for place in (run.start..run.end).step_by(bytes) {
+                        let id =
+                            from[place..place + bytes].iter().rev().fold(0u32, |id, &byte| id << 8 | u32::from(byte));
+                        let new = strings.get(id as usize).copied().unwrap_or(NONE);
+                        if new != NONE && u64::from(new) >> (8 * bytes) == 0 {
+                            to[place..place + bytes].copy_from_slice(&new.to_le_bytes()[..bytes]);
+                        }
                     }
                 }
+                at = run.end;
             }
-            at += bytes * count;
-            left = left.saturating_sub(count);
         }
+    }
+    out
+}
+
+/// A literal with the string ids that new has, as the compiler writes it: ids that fit are shorter, and values of one
+/// kind are one run.
+#[must_use]
+pub fn rewrite(form: &Form, content: &[u8], strings: &[u32]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(content.len());
+    let mut pending: (u8, u32, Vec<u8>) = (0xff, 0, Vec::new());
+    let flush = |out: &mut Vec<u8>, (kind, count, values): &mut (u8, u32, Vec<u8>)| {
+        if *count > 15 {
+            out.extend_from_slice(&[*kind | 0x80 | (*count >> 8) as u8, *count as u8]);
+        } else if *count > 0 {
+            out.push(*kind | *count as u8);
+        }
+        out.append(values);
+        *count = 0;
     };
-    for shape in &file.rows[0] {
-        visit(Use { buffer: 1, at: shape[0], elements: shape[1] });
-    }
-    let mut last = None;
-    for function in &file.functions {
-        let at = function.offset();
-        if last.replace(at) == Some(at) {
-            continue;
+    let mut at = 0;
+    while let Some(run) = run(form, content, at) {
+        let bytes = width(form, run.kind);
+        let is_string = matches!(run.kind, LONG_STRING | SHORT_STRING | BYTE_STRING) && bytes > 0;
+        for i in 0..run.count as usize {
+            let value = content.get(run.start + i * bytes..run.start + (i + 1) * bytes).unwrap_or_default();
+            let mut kind = run.kind;
+            let mut id = 0;
+            if is_string {
+                id = value.iter().rev().fold(0u32, |id, &byte| id << 8 | u32::from(byte));
+                id = strings.get(id as usize).copied().filter(|&to| to != NONE).unwrap_or(id);
+                kind = match id {
+                    0..=0xff if !form.has_shapes() => BYTE_STRING,
+                    0..=0xffff => SHORT_STRING,
+                    _ => LONG_STRING,
+                };
+            }
+            if kind != pending.0 || pending.1 == MOST_VALUES {
+                flush(&mut out, &mut pending);
+                pending.0 = kind;
+            }
+            pending.1 += 1;
+            if is_string {
+                pending.2.extend_from_slice(&id.to_le_bytes()[..width(form, kind)]);
+            } else {
+                pending.2.extend_from_slice(value);
+            }
         }
-        let code = Code::read(old, isa, at.into(), function.size(&file.form).into())?;
-        for &instruction in &code.instructions {
-            uses(isa, &file.rows[0], &code.bytes, instruction, &mut visit);
-        }
+        at = run.end;
     }
-    Ok(out)
+    flush(&mut out, &mut pending);
+    out
 }

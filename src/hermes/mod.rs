@@ -29,6 +29,7 @@ pub mod plan;
 pub mod predict;
 pub mod reader;
 pub mod rows;
+pub mod sequences;
 pub mod splice;
 pub mod strings;
 pub mod teacher;

@@ -23,6 +23,8 @@ pub struct Packed<T> {
     pub storage: Vec<T>,
     /// Where each string begins in it.
     pub offsets: Vec<u32>,
+    /// Which strings were laid out together, by the order in which that happened.
+    pub chains: Vec<u32>,
 }
 
 /// A character.
@@ -289,7 +291,12 @@ fn chain(plans: &mut [Plan], overlaps: &[Overlap], owners: &[u32]) {
 
 /// Lays the strings out in their order, each with its chain.
 fn lay<T: Unit>(strings: &Strings<'_, T>, count: u32, plans: &[Plan]) -> Packed<T> {
-    let mut packed = Packed { storage: Vec::with_capacity(strings.text.len()), offsets: vec![NONE; count as usize] };
+    let mut packed = Packed {
+        storage: Vec::with_capacity(strings.text.len()),
+        offsets: vec![NONE; count as usize],
+        chains: vec![0; count as usize],
+    };
+    let mut chains = 0;
     for index in 0..count {
         // A string is laid out after the one that contains it; those are always longer, so this ends.
         let mut inner = index;
@@ -303,6 +310,7 @@ fn lay<T: Unit>(strings: &Strings<'_, T>, count: u32, plans: &[Plan]) -> Packed<
                 packed.offsets[inner as usize] = 0;
             } else {
                 let mut cursor = inner;
+                chains += 1;
                 while plans[cursor as usize].before != NONE {
                     cursor = plans[cursor as usize].before;
                 }
@@ -310,6 +318,7 @@ fn lay<T: Unit>(strings: &Strings<'_, T>, count: u32, plans: &[Plan]) -> Packed<
                     let string = strings.get(cursor);
                     let plan = plans[cursor as usize];
                     let overlap = if plan.before == NONE { 0 } else { plan.into as usize };
+                    packed.chains[cursor as usize] = chains;
                     packed.offsets[cursor as usize] = (packed.storage.len() - overlap) as u32;
                     packed.storage.extend_from_slice(&string[overlap..]);
                     cursor = plan.next;
@@ -318,6 +327,7 @@ fn lay<T: Unit>(strings: &Strings<'_, T>, count: u32, plans: &[Plan]) -> Packed<
         }
         while let Some(child) = path.pop() {
             let plan = plans[child as usize];
+            packed.chains[child as usize] = packed.chains[plan.parent as usize];
             packed.offsets[child as usize] = packed.offsets[plan.parent as usize].wrapping_add(plan.into);
         }
     }

@@ -14,8 +14,10 @@ use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use super::functions::{self, Numbering};
 use super::hints::{Flag, Hints, Sort};
 use super::layout::{self, Layout};
+use super::literals::Use;
 use super::reader::{BLOBS, BUFFERS, Bytecode, ROWS, StringEntry, expand_kinds, read_exact};
 use super::rows::{self, Sheet};
+use super::sequences::{self, Places as LiteralPlaces};
 use super::strings::{self, Strings, identifier_hash};
 use super::teacher::Teacher;
 use super::{HermesError, body, literals, splice};
@@ -93,7 +95,8 @@ pub fn run<C: Coder>(
     (file.storage, file.strings) = (Vec::new(), Vec::new());
     let Strings { storage, entries, kinds, map, fresh: _ } = strings;
     let file = file;
-    let mut buffers = literals::renumber(old, &file, &isa, &map)?;
+    let lists = sequences::collect(old, &file, &isa)?;
+    let mut buffers = literals::renumber(&file, &lists, &map);
     let mut numbering = Numbering {
         old: &file,
         isa: &isa,
@@ -101,26 +104,39 @@ pub fn run<C: Coder>(
         functions: Vec::new(),
         rows: Default::default(),
         moves: Default::default(),
+        places: Default::default(),
         learned: HashMap::new(),
     };
     for i in 0..BUFFERS.len() {
         let told = new.map(|new| &new.buffers[i][..]);
-        (buffers[i], numbering.moves[i]) = splice::code(hints, &buffers[i], told, teacher, limit)?;
+        let prepare = || sequences::Prepared::of(&file.form, &lists[i], &file.buffers[i], &map);
+        let known = told.filter(|&told| told != buffers[i]).map(|_| prepare());
+        let lesson = told.zip(known.as_ref()).and_then(|(told, known)| teacher.literals(i, known, &buffers[i], told));
+        if hints.flag(lesson.is_some(), Flag::Packed, 1 + i) {
+            let (changes, count) = lesson.unwrap_or_default();
+            let prepared = known.unwrap_or_else(prepare);
+            let packing = sequences::code(hints, &prepared, &changes, count, limit)?;
+            let (bytes, moves) = splice::code(hints, &packing.buffer, told, teacher, limit)?;
+            numbering.places[i] = Some(LiteralPlaces::of(&prepared, &packing, &bytes, &moves));
+            buffers[i] = bytes;
+        } else {
+            (buffers[i], numbering.moves[i]) = splice::code(hints, &buffers[i], told, teacher, limit)?;
+        }
     }
     note("literals", hints, &mut tally);
     let mut blobs: [Vec<u8>; 2] = Default::default();
     let mut rows: [Vec<[u32; 2]>; 5] = Default::default();
     for i in 0..3 {
         // Shapes lie in the key buffer, bigints and regexps each in a blob of their own.
-        let moves = if i == 0 {
-            numbering.moves[1].clone()
+        let predicted: Vec<[u32; 2]> = if i == 0 {
+            let shape = |row: &[u32; 2]| Use { buffer: 1, at: row[0], elements: row[1] };
+            file.rows[i].iter().map(|row| [numbering.predict_literal(shape(row)), row[1]]).collect()
         } else {
             let told = new.map(|new| &new.blobs[i - 1][..]);
             let (blob, moves) = splice::code(hints, &file.blobs[i - 1], told, teacher, limit)?;
             blobs[i - 1] = blob;
-            moves
+            file.rows[i].iter().map(|row| [moves.point(row[0]), row[1]]).collect()
         };
-        let predicted: Vec<[u32; 2]> = file.rows[i].iter().map(|row| [moves.point(row[0]), row[1]]).collect();
         let follow: fn([u32; 2]) -> u32 = if i == 0 { |row| row[0] } else { |row| row[0].wrapping_add(row[1]) };
         let told = new.map(|new| &new.rows[i][..]);
         let table = rows::code(hints, &predicted, told, teacher, Sheet { name: 1 + i as u32, follow }, limit / 8)?;

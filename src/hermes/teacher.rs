@@ -6,6 +6,7 @@ use super::functions::{FunctionRun, Numbering};
 use super::listing::Change;
 use super::reader::Bytecode;
 use super::rows::Edit;
+use super::sequences::{self, Prepared};
 use super::splice::Op;
 
 /// Knows new. The device's one, [`Absent`], knows nothing and is never asked.
@@ -32,6 +33,16 @@ pub trait Teacher {
 
     /// Which function of old each one of new is.
     fn functions(&self, numbering: &Numbering<'_>) -> Vec<FunctionRun>;
+
+    /// How the list of literals of a buffer changes from `old`'s, and how many there are in new; `None` where the buffer
+    /// is best told as pieces of `plain`.
+    fn literals(
+        &self,
+        buffer: usize,
+        old: &Prepared,
+        plain: &[u8],
+        new: &[u8],
+    ) -> Option<(Vec<sequences::Change>, u32)>;
 
     /// The debug info of function `index` of new.
     fn locations(&self, index: usize) -> Option<Locations>;
@@ -69,6 +80,16 @@ impl Teacher for Absent {
 
     fn functions(&self, _numbering: &Numbering<'_>) -> Vec<FunctionRun> {
         Vec::new()
+    }
+
+    fn literals(
+        &self,
+        _buffer: usize,
+        _old: &Prepared,
+        _plain: &[u8],
+        _new: &[u8],
+    ) -> Option<(Vec<sequences::Change>, u32)> {
+        None
     }
 
     fn locations(&self, _index: usize) -> Option<Locations> {

@@ -2,6 +2,7 @@
 
 mod align;
 mod common;
+mod literals;
 mod pairing;
 mod pieces;
 
@@ -23,7 +24,8 @@ use super::listing::{self, Change};
 use super::predict::{self, Image, Tally};
 use super::reader::Bytecode;
 use super::rows::{Edit, NONE};
-use super::splice::Op;
+use super::sequences::{self, Literal, Prepared};
+use super::splice::{self, Op};
 use super::strings;
 use super::teacher::Teacher;
 
@@ -63,6 +65,7 @@ struct Truth<'a> {
     isa: Isa,
     lists: bool,
     debug: Option<Section>,
+    literals: Option<[Vec<Literal>; 3]>,
 }
 
 impl Truth<'_> {
@@ -126,6 +129,27 @@ impl Teacher for Truth<'_> {
         pairing::runs(&pairing::pair(&old, &new))
     }
 
+    fn literals(
+        &self,
+        buffer: usize,
+        old: &Prepared,
+        plain: &[u8],
+        new: &[u8],
+    ) -> Option<(Vec<sequences::Change>, u32)> {
+        let order = sequences::settle(self.literals.as_ref()?.get(buffer)?, new);
+        let changes = literals::changes(old, &order, new);
+        let count = order.len() as u32;
+        // What either way takes, by itself.
+        let limit = self.data.len() as u64 * 2;
+        let mut hints = Hints::new(Encoder::default());
+        let packing = sequences::code(&mut hints, old, &changes, count, limit).ok()?;
+        splice::code(&mut hints, &packing.buffer, Some(new), self, limit).ok()?;
+        let packed = hints.coder.finish().len();
+        let mut hints = Hints::new(Encoder::default());
+        splice::code(&mut hints, plain, Some(new), self, limit).ok()?;
+        (packed < hints.coder.finish().len() + PACKING_GAIN).then_some((changes, count))
+    }
+
     fn locations(&self, index: usize) -> Option<Locations> {
         let function = self.file.functions.get(index)?;
         let words = read_info(&mut &*self.data, &self.file, function).ok()?.debug;
@@ -167,7 +191,9 @@ fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     let all = [bodies(old, &before), bodies(new, &file)].concat();
     let layout = layout::choose(file.form.version, all.into_iter());
     let layout = layout.ok_or(HermesError::Form { what: "its instructions are of an unknown layout" })?;
-    let mut truth = Truth { data: new, old, file, isa: Isa::new(layout.clone()), lists: false, debug: None };
+    let mut truth =
+        Truth { data: new, old, file, isa: Isa::new(layout.clone()), lists: false, debug: None, literals: None };
+    truth.literals = sequences::collect(&mut &new[..], &truth.file, &truth.isa).ok();
     truth.debug = debug_section(&truth, &before);
     truth.lists = listing_pays(&truth, &before);
     drop(before);
@@ -206,6 +232,8 @@ fn debug_section(truth: &Truth<'_>, old: &Bytecode) -> Option<Section> {
     whole(truth.data, &truth.file)
 }
 
+/// Bytes that a list of literals may take more than pieces: it tells the places of literals as well.
+const PACKING_GAIN: usize = 16;
 /// Bytes that packing anew must save: it takes the device time.
 const PACKING_BYTES: usize = 64;
 
