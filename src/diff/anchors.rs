@@ -118,8 +118,8 @@ pub fn runs(ends: Ends, hints: &[(usize, usize)], stretch: &Stretch) -> Vec<Run>
     let mut at = 0;
     while at < ends.new.len() {
         let mut hinted = None;
-        while let Some((_, old)) = hints.next_if(|&(new, _)| new <= at).filter(|&(new, _)| new == at) {
-            hinted = Some(old as i64 - at as i64);
+        while let Some((new, old)) = hints.next_if(|&(new, _)| new <= at) {
+            hinted = (new == at).then_some(old as i64 - at as i64);
         }
         let limit = hints.peek().map_or(ends.new.len(), |&(new, _)| new.min(ends.new.len()));
         let direct = hinted.into_iter().chain([diagonal]).find(|&d| ends.agreement(at, d, SAMPLE) == SAMPLE);

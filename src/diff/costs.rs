@@ -33,7 +33,7 @@ impl Costs {
     pub const TEXT: Self = Self {
         literal: 298,
         leave: 256,
-        differs: 640,
+        differs: 600,
         differs_again: 513,
         agrees: 2,
         agrees_again: 32,

@@ -51,6 +51,7 @@ pub fn search(effort: Effort) -> Search {
             states: 3,
             near: 16,
             settled: 4,
+            stride: 4,
             looked: 2,
             certain: 24,
             stretch: Stretch { differing: 2, calm: 16 },
@@ -59,6 +60,7 @@ pub fn search(effort: Effort) -> Search {
             states: 6,
             near: 32,
             settled: 4,
+            stride: 2,
             looked: 8,
             certain: 32,
             stretch: Stretch { differing: 2, calm: 24 },
@@ -67,6 +69,7 @@ pub fn search(effort: Effort) -> Search {
             states: 12,
             near: 64,
             settled: 8,
+            stride: 1,
             looked: 24,
             certain: 32,
             stretch: Stretch { differing: 2, calm: 32 },
@@ -90,7 +93,7 @@ pub fn counted(old: &[u8], new: &[u8], hints: &[Hint], search: Search, costs: &C
         hints.iter().filter(|hint| hint.old <= old.len()).map(|hint| (hint.new, hint.old)).collect();
     places.sort_unstable();
     let runs = anchors::runs(ends, &places, &search.stretch);
-    let index = Index::new(ends, &unexplained(new.len(), &runs));
+    let index = Index::new(ends, &unexplained(new.len(), &runs), search.stride);
     let parts = parts(new.len(), &runs);
     let walked: Vec<_> = parts
         .par_iter()
@@ -101,7 +104,10 @@ pub fn counted(old: &[u8], new: &[u8], hints: &[Hint], search: Search, costs: &C
                 _ if runs.get(from).is_some_and(|run| run.new <= part.start) => runs[from].diagonal(),
                 before => before.map_or(0, |run| run.diagonal()),
             };
-            path::walk(ends, &index, costs, search, part.clone(), diagonal, &runs[from..to.max(from)])
+            let hints = &places[places.partition_point(|&(new, _)| new < part.start)..];
+            let hints = &hints[..hints.partition_point(|&(new, _)| new < part.end)];
+            let known = path::Known { runs: &runs[from..to.max(from)], hints };
+            path::walk(ends, &index, costs, search, part.clone(), diagonal, known)
         })
         .collect();
     let steps = walked.iter().map(|(_, steps)| steps).sum();

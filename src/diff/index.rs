@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::agree::Ends;
 
 /// Bytes that are hashed.
@@ -22,7 +24,8 @@ pub struct Candidate {
 /// Places of old, grouped by hash, ascending in each group.
 #[derive(Debug, Default)]
 pub struct Index {
-    starts: Vec<u32>,
+    /// By group: where in `places` it ends, and the next one starts.
+    ends: Vec<u32>,
     places: Vec<u32>,
     shift: u32,
 }
@@ -38,6 +41,18 @@ fn mix(word: u64) -> u64 {
     word ^ word >> 32
 }
 
+#[inline]
+fn group(mixed: u64, shift: u32) -> usize {
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize
+}
+
+/// The filter's bits are at most two to the power of this: they should stay in the processor's cache.
+const FILTER_BITS: u32 = 25;
+/// Places of old that are filtered as one.
+const BLOCK: usize = 1 << 18;
+/// Parts of the index that are filled side by side.
+const SHARES: usize = 4;
+
 /// Which hashes occur in new, with a small share of errors.
 struct Filter {
     bits: Vec<u64>,
@@ -47,7 +62,7 @@ struct Filter {
 impl Filter {
     fn new(new: &[u8], parts: &[Range<usize>]) -> Self {
         let words: usize = parts.iter().map(|part| part.len()).sum();
-        let log = (words.saturating_mul(8)).next_power_of_two().trailing_zeros().clamp(12, 28);
+        let log = (words.saturating_mul(8)).next_power_of_two().trailing_zeros().clamp(12, FILTER_BITS);
         let mut filter = Self { bits: vec![0; 1 << (log - 6)], shift: 64 - log };
         for part in parts {
             for at in part.clone() {
@@ -72,36 +87,64 @@ impl Filter {
 }
 
 impl Index {
-    /// The places of old whose eight bytes stand in one of `parts` of new. Takes time linear in old and the parts, and
-    /// at most eight bytes for each byte of old. Empty where old has 4 GiB or more.
+    /// Every `stride`-th place of old, of those whose eight bytes stand in one of `parts` of new. Takes time linear in
+    /// old and the parts, and at most `12 / stride` bytes for each byte of old. Empty where old has 4 GiB or more.
     #[must_use]
-    pub fn new(ends: Ends, parts: &[Range<usize>]) -> Self {
+    pub fn new(ends: Ends, parts: &[Range<usize>], stride: usize) -> Self {
         let old = ends.old;
-        if old.len() < WORD || old.len() > u32::MAX as usize || parts.iter().all(|part| part.is_empty()) {
+        let words: usize = parts.iter().map(|part| part.len()).sum();
+        if old.len() < WORD || old.len() > u32::MAX as usize || words == 0 {
             return Self::default();
         }
-        let filter = Filter::new(ends.new, parts);
-        let words =
-            old.windows(WORD).map(|window| mix(u64::from_le_bytes(*window.first_chunk().unwrap_or(&[0; WORD]))));
-        let hits = words.clone().filter(|&mixed| filter.has(mixed)).count();
-        let log = hits.next_power_of_two().trailing_zeros().clamp(4, 30);
+        // Where most of old would pass there is nothing to filter.
+        let filter = (words < old.len() / 4 && words < 1 << (FILTER_BITS - 1)).then(|| Filter::new(ends.new, parts));
+        let mixed = |place: usize| mix(word(old, place).unwrap_or(0));
+        let blocks = (old.len() - WORD + 1).div_ceil(BLOCK);
+        let hits: Vec<Vec<u32>> = (0..blocks)
+            .into_par_iter()
+            .map(|block| {
+                let places = (block * BLOCK..((block + 1) * BLOCK).min(old.len() - WORD + 1)).step_by(stride);
+                let passes = |&place: &usize| filter.as_ref().is_none_or(|filter| filter.has(mixed(place)));
+                places.filter(passes).map(|place| place as u32).collect()
+            })
+            .collect();
+        let count: usize = hits.iter().map(Vec::len).sum();
+        let log = count.next_power_of_two().trailing_zeros().clamp(4, 30);
         let shift = 64 - log;
-        let group = |mixed: u64| (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize;
-        // starts[g + 1] counts group g, then says where it begins, and in the end where it ends.
-        let mut starts = vec![0u32; (1 << log) + 2];
-        for mixed in words.clone().filter(|&mixed| filter.has(mixed)) {
-            starts[group(mixed) + 2] += 1;
+        // Each share counts and fills its own groups, so that the result is the same however many work at it.
+        let share = (1 << log) / SHARES;
+        let mut group_ends = vec![0u32; 1 << log];
+        let hits = || hits.iter().flatten().map(|&place| (place, group(mixed(place as usize), shift)));
+        group_ends.par_chunks_mut(share).enumerate().for_each(|(i, counts)| {
+            for (_, group) in hits() {
+                if let Some(count) = counts.get_mut(group.wrapping_sub(i * share)) {
+                    *count += 1;
+                }
+            }
+        });
+        let mut total = 0;
+        for count in &mut group_ends {
+            total += std::mem::replace(count, total);
         }
-        for i in 2..starts.len() {
-            starts[i] += starts[i - 1];
+        let mut places = vec![0u32; count];
+        let mut rest = places.as_mut_slice();
+        let mut shares = Vec::with_capacity(SHARES);
+        for i in 0..SHARES {
+            let from = group_ends[i * share];
+            let to = group_ends.get((i + 1) * share).copied().unwrap_or(total);
+            let (own, others) = rest.split_at_mut((to - from) as usize);
+            shares.push((from, own));
+            rest = others;
         }
-        let mut places = vec![0u32; hits];
-        for (place, mixed) in words.enumerate().filter(|&(_, mixed)| filter.has(mixed)) {
-            let next = &mut starts[group(mixed) + 1];
-            places[*next as usize] = place as u32;
-            *next += 1;
-        }
-        Self { starts, places, shift }
+        group_ends.par_chunks_mut(share).zip(shares).enumerate().for_each(|(i, (nexts, (from, own)))| {
+            for (place, group) in hits() {
+                if let Some(next) = nexts.get_mut(group.wrapping_sub(i * share)) {
+                    own[(*next - from) as usize] = place;
+                    *next += 1;
+                }
+            }
+        });
+        Self { ends: group_ends, places, shift }
     }
 
     /// Candidates for `new`, of at least eight bytes: those nearest to the `expected` place of old, up to `looked` to
@@ -149,8 +192,8 @@ impl Index {
             .windows(WORD)
             .map(|window| window.first_chunk().map_or(0, |word| u64::from_le_bytes(*word)));
         for (group, word) in ahead.groups.iter_mut().zip(words) {
-            let at = (mix(word).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
-            *group = (self.starts[at], self.starts[at + 1]);
+            let at = self::group(mix(word), self.shift);
+            *group = (at.checked_sub(1).map_or(0, |before| self.ends[before]), self.ends[at]);
         }
     }
 }
@@ -188,7 +231,7 @@ mod tests {
             old[at..at + 8].copy_from_slice(part);
         }
         let ends = Ends { old: &old, new: part };
-        let index = Index::new(ends, std::slice::from_ref(&(0..1)));
+        let index = Index::new(ends, std::slice::from_ref(&(0..1)), 1);
         let places = |expected, looked| {
             let mut found = vec![];
             index.find(ends, &mut Ahead::default(), 0, expected, Query { looked, most: 64 }, |candidate| {
@@ -205,7 +248,7 @@ mod tests {
     #[test]
     fn only_what_new_needs_is_indexed() {
         let old = noise(2, 100_000);
-        let index = Index::new(Ends { old: &old, new: &old[500..600] }, std::slice::from_ref(&(0..100)));
+        let index = Index::new(Ends { old: &old, new: &old[500..600] }, std::slice::from_ref(&(0..100)), 1);
         assert!(index.places.len() >= 93 && index.places.len() < 20_000, "{}", index.places.len());
     }
 }

@@ -15,6 +15,8 @@ pub struct Search {
     pub near: usize,
     /// Candidates of the index to either side of the expected place.
     pub looked: usize,
+    /// Places of old from one that is indexed to the next.
+    pub stride: usize,
     /// Bytes of agreement ahead for which the index is not asked.
     pub settled: usize,
     /// Bytes of agreement that one diagonal needs to end the doubt.
@@ -133,7 +135,16 @@ pub struct Path<'a> {
     steps: u64,
 }
 
-/// Walks new from `start` to `end`. `diagonal` is the one in force at the start, `runs` the anchors in this part.
+/// What is known of a part of new beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Anchors, sorted by new.
+    pub runs: &'a [Run],
+    /// Places of new where copying starts afresh, and of old from where; sorted by new.
+    pub hints: &'a [(usize, usize)],
+}
+
+/// Walks new from `start` to `end`. `diagonal` is the one in force at the start.
 /// Returns legs sorted by start, the first at `start`, and the steps taken.
 #[must_use]
 pub fn walk(
@@ -143,7 +154,7 @@ pub fn walk(
     search: Search,
     part: std::ops::Range<usize>,
     diagonal: i64,
-    runs: &[Run],
+    known: Known,
 ) -> (Vec<Leg>, u64) {
     let literal = Literal { diagonal, since: part.start, left: 0, cost: 0, node: 0 };
     let leg = Leg { start: part.start, diagonal, literal: true };
@@ -164,15 +175,25 @@ pub fn walk(
         quiet_to: 0,
         steps: 0,
     };
-    path.run(runs);
+    path.run(known);
     path.settle();
     (path.legs, path.steps)
 }
 
 impl Path<'_> {
-    fn run(&mut self, mut runs: &[Run]) {
+    fn run(&mut self, known: Known) {
+        let Known { mut runs, mut hints } = known;
+        let (end, mut passed) = (self.end, None);
         let mut anchors: [Option<i64>; 2] = [None; 2];
-        while self.at < self.end {
+        while self.at < end {
+            while let Some((&hint, rest)) = hints.split_first().filter(|(hint, _)| hint.0 <= self.at) {
+                passed = Some(hint);
+                hints = rest;
+            }
+            if let Some((_, old)) = passed.take().filter(|&(new, _)| new == self.at) {
+                self.start_afresh(old);
+            }
+            self.end = hints.first().map_or(end, |&(new, _)| new.min(end));
             while let Some((run, rest)) = runs.split_first().filter(|(run, _)| run.new <= self.at) {
                 self.remember(run.diagonal());
                 anchors[0] = Some(run.diagonal());
@@ -250,7 +271,7 @@ impl Path<'_> {
         });
         self.steps += steps + (agrees_to - self.at) as u64 / 8;
         let alone = self.states.len() == 1;
-        let mut to = agrees_to;
+        let mut to = agrees_to.min(self.end);
         if alone {
             to = self.ends.follow(agrees_to.min(self.end), state.diagonal, &self.search.stretch).min(self.end);
         }
@@ -456,6 +477,24 @@ impl Path<'_> {
         self.states.retain(|state| state.cost < useless);
         self.steps += 1 + self.states.len() as u64;
         self.at += 1;
+    }
+
+    /// Goes on as the coder does at the start of a file: copying from `old` costs nothing, all else is to be reached.
+    fn start_afresh(&mut self, old: usize) {
+        self.settle();
+        let diagonal = old as i64 - self.at as i64;
+        let node = self.node(Leg { start: self.at, diagonal, literal: true }, NO_LEG);
+        self.literal = Literal { diagonal, since: self.at, left: self.literal.left, cost: 0, node };
+        let node = self.node(Leg { start: self.at, diagonal, literal: false }, NO_LEG);
+        self.states.clear();
+        self.states.push(State {
+            diagonal,
+            cost: 0,
+            node,
+            left: self.literal.left,
+            differed: false,
+            agrees_to: self.at,
+        });
     }
 
     /// Makes the cheapest way so far final: only its last state stays.
