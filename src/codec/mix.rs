@@ -76,8 +76,10 @@ pub fn hash(a: u32, b: u32) -> u32 {
 
 /// Fraction bits of a weight.
 const WEIGHT_BITS: u32 = 16;
+/// Bits of a weight that are left out when it is multiplied, so that it fits in 16.
+const DROPPED_BITS: u32 = 3;
 /// Weights stay within ±4.
-const WEIGHT_MAX: i32 = 4 << WEIGHT_BITS;
+const WEIGHT_MAX: i32 = (4 << WEIGHT_BITS) - (1 << DROPPED_BITS);
 /// Points of a refining curve over the logit, 128 apart.
 const CURVE: usize = 33;
 
@@ -146,20 +148,20 @@ impl<const N: usize, const W: usize> Net<N, W> {
         sets: [usize; 2],
         curve: usize,
     ) -> u32 {
-        let mut inputs = [0i32; W];
+        let mut inputs = [0i16; W];
         let mut places = [0usize; N];
         for i in 0..N {
             let seen = table[slots[i]];
             places[i] = i * 256 + seen as usize;
             if seen != history::NEW {
                 let one = self.maps[places[i]].one12();
-                inputs[2 * i] = stretch(one);
-                inputs[2 * i + 1] = (one as i32 - 2048) * CONFIDENCE[history::confidence(seen)] >> 3;
+                inputs[2 * i] = stretch(one) as i16;
+                inputs[2 * i + 1] = ((one as i32 - 2048) * CONFIDENCE[history::confidence(seen)] >> 3) as i16;
             }
         }
         inputs[2 * N] = 256;
         for (input, &logit) in inputs[2 * N + 1..].iter_mut().zip(extra) {
-            *input = logit;
+            *input = logit as i16;
         }
 
         let logits = [dot(&inputs, &self.weights[0][sets[0]]), dot(&inputs, &self.weights[1][sets[1]])];
@@ -173,7 +175,7 @@ impl<const N: usize, const W: usize> Net<N, W> {
 
         for (side, &logit) in logits.iter().enumerate() {
             let error = ((bit << 16) as i32) - squash(logit) as i32;
-            train(&inputs, &mut self.weights[side][sets[side]], error * (self.step >> 8) >> 10);
+            train(&inputs, &mut self.weights[side][sets[side]], (error * (self.step >> 8) >> 12) as i16);
         }
         self.step += ((self.pace.last << 8) - self.step) >> 9;
         self.curves[low + (part >= 64) as usize].update(bit, 255);
@@ -189,19 +191,21 @@ impl<const N: usize, const W: usize> Net<N, W> {
 /// Weight of a history's plain probability beside its logit, by how much it has seen.
 const CONFIDENCE: [i32; 4] = [0, 1, 2, 3];
 
+/// Products of 16 bits each and their sum in 32: what vector units of every phone do in one instruction.
 #[inline]
-fn dot<const W: usize>(inputs: &[i32; W], weights: &[i32; W]) -> i32 {
+fn dot<const W: usize>(inputs: &[i16; W], weights: &[i32; W]) -> i32 {
     let mut sum = 0i32;
     for i in 0..W {
-        sum = sum.wrapping_add((weights[i] >> 2).wrapping_mul(inputs[i]));
+        let weight = (weights[i] >> DROPPED_BITS) as i16;
+        sum = sum.wrapping_add(i32::from(weight) * i32::from(inputs[i]));
     }
-    (sum >> (WEIGHT_BITS - 2)).clamp(-LOGIT_MAX, LOGIT_MAX)
+    (sum >> (WEIGHT_BITS - DROPPED_BITS)).clamp(-LOGIT_MAX, LOGIT_MAX)
 }
 
 #[inline]
-fn train<const W: usize>(inputs: &[i32; W], weights: &mut [i32; W], error: i32) {
+fn train<const W: usize>(inputs: &[i16; W], weights: &mut [i32; W], error: i16) {
     for i in 0..W {
-        let moved = weights[i] + ((inputs[i].wrapping_mul(error) + (1 << 13)) >> 14);
+        let moved = weights[i] + ((i32::from(inputs[i]) * i32::from(error) + (1 << 11)) >> 12);
         weights[i] = moved.clamp(-WEIGHT_MAX, WEIGHT_MAX);
     }
 }

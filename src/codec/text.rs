@@ -179,25 +179,25 @@ impl Text {
         if renames {
             let mut copied_to = begin;
             let mut at = begin;
-            while at < end && !walk.ended() {
-                let Some(unit) = Unit::at(old, at) else { break };
-                let known = if unit.is_word { self.renamings.get(unit.hash).copied() } else { None };
-                if let Some(known) = known {
-                    let here = guide.edits.first().is_some_and(|edit| edit.old == at);
-                    let contexts = self.contexts(&unit, Some(&known), at, old);
-                    if self.ask(coder, here, Question::ChangesAgain, &unit, Some(&known), &contexts) {
-                        walk.copy(old, out, at - copied_to)?;
-                        let edit = guide.edits.first();
-                        let word = self.code_again(coder, edit, guide.new, &unit, &known, &contexts);
-                        let Some(word) = word else { return Err(EditError::Stuck) };
-                        guide.edits = guide.edits.get(1..).unwrap_or(&[]);
-                        self.rename(walk, &unit, word, out)?;
-                        copied_to = walk.place;
-                    } else {
-                        self.kept(&unit);
-                    }
+            while let Some((place, unit)) = self.renamings.find(old, at, end) {
+                let known = self.renamings.get(unit.hash).copied();
+                let here = guide.edits.first().is_some_and(|edit| edit.old == place);
+                let contexts = self.contexts(&unit, known.as_ref(), place, old);
+                at = place + unit.len();
+                if !self.ask(coder, here, Question::ChangesAgain, &unit, known.as_ref(), &contexts) {
+                    self.kept(&unit);
+                    continue;
                 }
-                at += unit.len();
+                walk.copy(old, out, place - copied_to)?;
+                let edit = guide.edits.first();
+                let word =
+                    known.and_then(|known| self.code_again(coder, edit, guide.new, &unit, &known, &contexts));
+                guide.edits = guide.edits.get(1..).unwrap_or(&[]);
+                self.rename(walk, &unit, word.ok_or(EditError::Stuck)?, out)?;
+                copied_to = walk.place;
+                if walk.ended() {
+                    break;
+                }
             }
             // A unit may reach past the end of the run only where the stream is damaged.
             let end = end.max(copied_to);

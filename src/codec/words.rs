@@ -43,8 +43,21 @@ impl Word {
     /// A hash that tells words apart.
     #[must_use]
     pub fn hash(&self) -> u32 {
-        self.as_bytes().iter().fold(0x811C, |sum, &byte| hash(sum, u32::from(byte)))
+        finish(self.as_bytes().iter().fold(SEED, |sum, &byte| step(sum, byte)))
     }
+}
+
+/// A hash of a word is taken byte by byte (FNV-1a), then mixed.
+const SEED: u32 = 0x811C_9DC5;
+
+#[inline]
+fn step(sum: u32, byte: u8) -> u32 {
+    (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
+
+#[inline]
+fn finish(sum: u32) -> u32 {
+    hash(sum, 0)
 }
 
 /// A piece of old that an edit does not begin inside: a word, or a single other byte.
@@ -75,6 +88,12 @@ impl Unit {
             }
         }
         Some(Self { word, is_word: is_word(first), hash: word.hash() })
+    }
+
+    /// Its first `len` bytes.
+    fn cut(&self, len: usize) -> Self {
+        let word = Word::of(&self.word.as_bytes()[..len]);
+        Self { word, is_word: self.is_word, hash: word.hash() }
     }
 
     /// Bytes.
@@ -119,6 +138,59 @@ impl Renamings {
     pub fn get(&mut self, key: u32) -> Option<&mut Renaming> {
         let entry = &mut self.entries[key as usize % ENTRIES];
         (entry.check == key && entry.became[0].len > 0).then_some(entry)
+    }
+
+    /// The first word of old from `at` on, and before `end`, that was renamed before; and where it stands. A word that
+    /// reaches past `end` counts up to there.
+    pub fn find(&mut self, old: &mut impl Old, mut at: u64, end: u64) -> Option<(u64, Unit)> {
+        while at < end {
+            let bytes = old.run(at, end - at);
+            if bytes.is_empty() {
+                return None;
+            }
+            let len = bytes.len();
+            let mut i = 0;
+            let mut cut = None;
+            let mut found = None;
+            while i < len {
+                if !is_word(bytes[i]) {
+                    i += 1;
+                    continue;
+                }
+                let start = i;
+                let mut sum = SEED;
+                while i < len && i - start < WORD_BYTES && is_word(bytes[i]) {
+                    sum = step(sum, bytes[i]);
+                    i += 1;
+                }
+                if i == len && i - start < WORD_BYTES && at + (len as u64) < end {
+                    // What was read ends within the word: look at it again from its start.
+                    cut = Some(start);
+                    break;
+                }
+                let key = finish(sum);
+                if self.get(key).is_some() {
+                    found = Some((start, Unit { word: Word::of(&bytes[start..i]), is_word: true, hash: key }));
+                    break;
+                }
+            }
+            if let Some((start, unit)) = found {
+                return Some((at + start as u64, unit));
+            }
+            match cut {
+                None => at += len as u64,
+                Some(start) => {
+                    at += start as u64;
+                    let unit = Unit::at(old, at)?;
+                    let unit = if unit.len() > end - at { unit.cut((end - at) as usize) } else { unit };
+                    if self.get(unit.hash).is_some() {
+                        return Some((at, unit));
+                    }
+                    at += unit.len();
+                }
+            }
+        }
+        None
     }
 
     /// Remembers that the word whose hash is `key` became `word`.
