@@ -232,6 +232,30 @@ fn special_files_are_not_replaced() {
 }
 
 #[test]
+fn inspect_tells_what_each_file_weighs() {
+    let place = Place::new();
+    let [old, new, patch] = ["old", "new", "patch"].map(|name| at(&place, name));
+    let (app, changed) = (script(400, None), script(400, Some(200)));
+    place.tree("old", &[("app.1.js", &app), ("kept", b"k")]);
+    place.tree("new", &[("app.2.js", &changed), ("kept", b"k"), ("twin.js", &changed)]);
+    smidge(&["diff", &old, &new, "-o", &patch]).exits(0);
+    let json = smidge(&["inspect", &patch, "--json"]).exits(0).json();
+    assert_eq!(json["patch_bytes"], fs::metadata(&patch).unwrap().len());
+    assert_eq!(json["old"]["kind"], "folder");
+    let json = smidge(&["inspect", &patch, "--old", &old, "--json"]).exits(0).json();
+    let files = json["files"].as_array().unwrap();
+    let told: Vec<_> =
+        files.iter().map(|file| (file["path"].as_str().unwrap(), file["coding"].as_str().unwrap())).collect();
+    assert_eq!(told, [("app.2.js", "text"), ("kept", "kept"), ("twin.js", "same as another")]);
+    assert_eq!((files[0]["source"].as_str(), files[2]["source"].as_str()), (Some("app.1.js"), Some("app.2.js")));
+    let parts: u64 = files.iter().map(|file| file["patch_bytes"].as_u64().unwrap()).sum();
+    assert!(parts > 0 && parts < json["patch_bytes"].as_u64().unwrap());
+    let lines = smidge(&["inspect", &patch, "--old", &old]).exits(0);
+    assert!(lines.text().contains("app.2.js") && lines.text().lines().all(|line| line.chars().count() <= 80));
+    smidge(&["inspect", &patch, "--old", &new]).exits(3);
+}
+
+#[test]
 fn completions_and_manual_pages_are_made() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(smidge(&["completions", shell]).exits(0).text().contains("inspect"));

@@ -58,6 +58,21 @@ pub struct Summary {
     pub new: Tree,
     /// Bytes of the patch.
     pub patch_bytes: u64,
+    /// Bytes of the patch that list the files.
+    pub list_bytes: u64,
+    /// Where each file of new came from, in the order of [`Summary::new`].
+    pub parts: Vec<Part>,
+}
+
+/// Where a file of new came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The old file that it takes the place of: of the same path, or renamed.
+    pub from: Option<usize>,
+    /// Where its content came from.
+    pub content: Content,
+    /// Bytes of the patch that its content took, to a few bytes.
+    pub patch_bytes: u64,
 }
 
 /// Why a patch was not applied. The target is as it was.
@@ -246,9 +261,11 @@ fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Resul
         header: &header,
         limits: &limits,
         progress: &options.progress,
+        list_bytes: 0,
+        parts: Vec::new(),
     };
     let made = job.run();
-    let Job { coder, lanes, target, .. } = job;
+    let Job { coder, lanes, target, list_bytes, parts, .. } = job;
     let mut frames = match (coder.into_inner(), lanes) {
         (Body::Whole(frames), _) => frames,
         (Body::Models(_), lanes) => lanes.ok_or(PatchError::NoBody)?.into_inner(),
@@ -261,7 +278,7 @@ fn run(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) -> Resul
     if found != header.new {
         return Err(ApplyError::WrongNew { expected: header.new, found });
     }
-    Ok((Summary { old: tree, new: made, patch_bytes, header }, target))
+    Ok((Summary { old: tree, new: made, patch_bytes, list_bytes, parts, header }, target))
 }
 
 /// What the models read: the whole body, or only the part of it before the lanes.
@@ -323,6 +340,8 @@ struct Job<'a, 'p> {
     header: &'a Header,
     limits: &'a Limits,
     progress: &'a Progress,
+    list_bytes: u64,
+    parts: Vec<Part>,
 }
 
 impl Job<'_, '_> {
@@ -330,6 +349,9 @@ impl Job<'_, '_> {
     fn run(&mut self) -> Result<Tree, ApplyError> {
         let Models { walk, text, .. } = &mut self.models;
         let entries = entries::code(&mut self.coder, walk, text, self.old, &[], self.limits)?;
+        self.list_bytes = self.coder.position();
+        let part = |entry: &NewEntry| Part { from: entry.from, content: entry.content, patch_bytes: 0 };
+        self.parts = entries.iter().map(part).collect();
         let mut tree = Tree { kind: self.header.new_kind, entries: Vec::with_capacity(entries.len()) };
         for entry in &entries {
             let size = match entry.content {
@@ -352,7 +374,9 @@ impl Job<'_, '_> {
         }
         for (index, entry) in entries.iter().enumerate() {
             if let Content::Coded { size, base, method } = entry.content {
+                let before = self.position();
                 tree.entries[index].hash = self.decode(entry, size, base, method)?;
+                self.parts[index].patch_bytes = self.position() - before;
                 self.advance(size);
             }
         }
@@ -369,6 +393,11 @@ impl Job<'_, '_> {
             self.advance(size);
         }
         Ok(tree)
+    }
+
+    /// How many bytes of the patch were used so far, to a few bytes.
+    fn position(&self) -> u64 {
+        self.coder.position() + self.lanes.as_ref().map_or(0, LaneReader::position)
     }
 
     fn advance(&mut self, bytes: u64) {

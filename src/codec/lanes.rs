@@ -174,12 +174,22 @@ pub struct LaneReader<R> {
     lanes: [Vec<u8>; 3],
     next: [usize; 3],
     packed: Vec<u8>,
+    /// Compressed bytes of the segments before this one, and of this one.
+    weights: [u64; 2],
 }
 
 impl<R: Read> LaneReader<R> {
     /// A reader of the segments that `input` holds from here on.
     pub fn new(input: R) -> Self {
-        Self { input, lanes: Default::default(), next: [0; 3], packed: Vec::new() }
+        Self { input, lanes: Default::default(), next: [0; 3], packed: Vec::new(), weights: [0; 2] }
+    }
+
+    /// How many compressed bytes the edits so far took: of a segment that several files share, each its part.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        let raw: usize = self.lanes.iter().map(Vec::len).sum();
+        let used: usize = self.next.iter().sum();
+        self.weights[0] + self.weights[1] * used.min(raw) as u64 / raw.max(1) as u64
     }
 
     /// The input behind the reader.
@@ -197,6 +207,7 @@ impl<R: Read> LaneReader<R> {
             left -= raw;
             *size = (raw as usize, packed as usize);
         }
+        self.weights = [self.weights[0] + self.weights[1], sizes.iter().map(|(_, packed)| *packed as u64).sum()];
         for ((raw, packed), lane) in sizes.into_iter().zip(&mut self.lanes) {
             self.packed.resize(packed, 0);
             self.input.read_exact(&mut self.packed)?;

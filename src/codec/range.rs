@@ -111,13 +111,16 @@ pub struct Decoder<R> {
     next: usize,
     filled: usize,
     zeros: u32,
+    /// Bytes of buffers that were used up.
+    taken: u64,
 }
 
 impl<R: Read> Decoder<R> {
     /// A decoder of the stream that `input` holds from here to its end.
     pub fn new(input: R) -> Self {
         let buffer = vec![0; 4096].into_boxed_slice();
-        let mut decoder = Self { low: 0, high: u32::MAX, point: 0, input, buffer, next: 0, filled: 0, zeros: 0 };
+        let mut decoder =
+            Self { low: 0, high: u32::MAX, point: 0, input, buffer, next: 0, filled: 0, zeros: 0, taken: 0 };
         for _ in 0..4 {
             decoder.point = decoder.point << 8 | decoder.byte();
         }
@@ -135,6 +138,7 @@ impl<R: Read> Decoder<R> {
 
     #[cold]
     fn refill(&mut self) -> u32 {
+        self.taken += self.filled as u64;
         self.next = 0;
         self.filled = if self.zeros > 0 { 0 } else { self.input.read(&mut self.buffer).unwrap_or(0) };
         if self.filled == 0 {
@@ -143,6 +147,12 @@ impl<R: Read> Decoder<R> {
         }
         self.next = 1;
         u32::from(self.buffer[0])
+    }
+
+    /// How many bytes of the stream the decisions so far took, to a few bytes.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        (self.taken + self.next as u64).saturating_sub(4)
     }
 
     /// The stream behind the decoder.

@@ -424,10 +424,10 @@ impl<C: Coder> List<'_, C> {
             let whole = !word.is_empty() && word.len() <= crate::codec::words::WORD_BYTES;
             (whole && word.iter().all(|&byte| is_word(byte))).then(|| Word::of(word))
         };
-        if let (Some(was), Some(becomes)) = (word(was), word(path)) {
-            if was != becomes {
-                self.text.renamings.learn(was.hash(), becomes);
-            }
+        if let (Some(was), Some(becomes)) = (word(was), word(path))
+            && was != becomes
+        {
+            self.text.renamings.learn(was.hash(), becomes);
         }
     }
 }
