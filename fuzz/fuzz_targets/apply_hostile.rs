@@ -17,7 +17,7 @@ use smidge::{
 /// A file and a folder to apply to.
 static OLD: LazyLock<(PathBuf, PathBuf)> = LazyLock::new(|| {
     let root = tempfile::tempdir().unwrap().keep();
-    let text = include_bytes!("../../README.md");
+    let text = include_bytes!("../../LICENSE-MIT");
     let (file, folder) = (root.join("file"), root.join("folder"));
     fs::write(&file, text).unwrap();
     fs::create_dir_all(folder.join("a")).unwrap();

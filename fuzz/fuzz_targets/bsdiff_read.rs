@@ -11,7 +11,7 @@ use std::{
 use libfuzzer_sys::fuzz_target;
 use smidge::{exchange, limits::Limits};
 
-static OLD: &[u8] = include_bytes!("../../README.md");
+static OLD: &[u8] = include_bytes!("../../LICENSE-MIT");
 
 struct Files {
     old: File,
