@@ -69,7 +69,11 @@ pub const CODERS: &[Coder] = &[
     peer("hdiffz lzma2", "hdiffz -m-6 -block-0 -c-lzma2-9-256m -d -f {old} {new} {patch}", HPATCHZ, Said("-v")),
     // Since HDiffPatch 5, long equal blocks are matched first unless told otherwise: much faster, often larger.
     peer("hdiffz block", "hdiffz -m-6 -c-lzma2-9-256m -d -f {old} {new} {patch}", HPATCHZ, Said("-v")),
-    peer("hdiffz m1 lzma2", "hdiffz -m-1 -block-0 -c-lzma2-9-256m -d -f {old} {new} {patch}", HPATCHZ, Said("-v")),
+    // Takes more than a quarter of an hour on the largest tree.
+    Coder {
+        limit_bytes: 48 << 20,
+        ..peer("hdiffz m1 lzma2", "hdiffz -m-1 -block-0 -c-lzma2-9-256m -d -f {old} {new} {patch}", HPATCHZ, Said("-v"))
+    },
     peer(
         "hdiffz SD zstd",
         "hdiffz -m-6 -block-0 -SD-256k -c-zstd-22-27 -d -f {old} {new} {patch}",
