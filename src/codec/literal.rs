@@ -13,7 +13,7 @@ const PACE: Pace = Pace { first: 900, last: 130, limit: 255 };
 const MATCH_BYTES: usize = 5;
 const PLACES_BITS: u32 = 15;
 /// Bytes of a copied run that enter the history: enough to find and to continue a match.
-pub const COPY_TAIL: usize = 32;
+pub const COPY_TAIL: usize = 20;
 
 /// What a byte is part of; told apart by the model.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct History {
     /// The byte that came after an earlier occurrence of the present context, and how long the agreement is.
     candidate: usize,
     agreed: usize,
+    /// Where the last few bytes stood before, perhaps.
+    earlier: u32,
     /// The last eight bytes, the latest lowest.
     recent: u64,
     word: u32,
@@ -50,6 +52,7 @@ impl History {
             places: vec![0; 1 << PLACES_BITS].into_boxed_slice(),
             candidate: 0,
             agreed: 0,
+            earlier: 0,
             recent: 0,
             word: 0,
             word_before: 0,
@@ -68,7 +71,7 @@ impl History {
         self.recent
     }
 
-    /// Takes in a byte of new.
+    /// Takes in a byte of new that was coded.
     #[inline]
     pub fn push(&mut self, byte: u8) {
         if self.agreed > 0 && self.at(self.candidate) == byte {
@@ -77,6 +80,12 @@ impl History {
         } else {
             self.agreed = 0;
         }
+        self.append(byte);
+    }
+
+    /// Appends a byte, and notes where the last few came before.
+    #[inline]
+    fn append(&mut self, byte: u8) {
         let mask = self.ring.len() - 1;
         self.ring[self.len & mask] = byte;
         self.len += 1;
@@ -87,28 +96,34 @@ impl History {
             self.word_before = self.word;
             self.word = 0;
         }
-        if self.len >= MATCH_BYTES {
-            let key = self.recent & ((1 << (8 * MATCH_BYTES)) - 1);
-            let place = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES_BITS)) as usize;
-            let earlier = self.places[place] as usize;
-            self.places[place] = self.len as u32;
-            if self.agreed == 0 && earlier > 0 && self.len - earlier <= mask - 64 {
-                let longest = 32.min(earlier);
-                let same = |back: &usize| self.at(earlier - 1 - back) == self.at(self.len - 1 - back);
-                let agreed = (0..longest).take_while(same).count();
-                if agreed >= MATCH_BYTES {
-                    self.agreed = agreed;
-                    self.candidate = earlier;
-                }
-            }
+        let key = self.recent & ((1 << (8 * MATCH_BYTES)) - 1);
+        let place = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES_BITS)) as usize;
+        self.earlier = self.places[place];
+        self.places[place] = self.len as u32;
+    }
+
+    /// Looks for an earlier occurrence of the last few bytes, unless one is being followed.
+    #[inline]
+    fn seek(&mut self) {
+        let earlier = self.earlier as usize;
+        if self.agreed > 0 || earlier == 0 || self.len.wrapping_sub(earlier) > self.ring.len() - 65 {
+            return;
+        }
+        let longest = 32.min(earlier);
+        let same = |back: &usize| self.at(earlier - 1 - back) == self.at(self.len - 1 - back);
+        let agreed = (0..longest).take_while(same).count();
+        if agreed >= MATCH_BYTES {
+            self.agreed = agreed;
+            self.candidate = earlier;
         }
     }
 
     /// Takes in the end of a run that was copied from old.
     pub fn copied(&mut self, tail: &[u8]) {
         for &byte in &tail[tail.len().saturating_sub(COPY_TAIL)..] {
-            self.push(byte);
+            self.append(byte);
         }
+        self.agreed = 0;
     }
 
     #[inline]
@@ -171,6 +186,7 @@ impl Literals {
 
     /// Codes one byte and takes it into the history.
     pub fn code<C: Coder>(&mut self, coder: &mut C, byte: u8, part: Part, aligned: Aligned) -> u8 {
+        self.history.seek();
         let past = &self.history;
         let recent = past.recent;
         let last = |count: u32| (recent & ((1u64 << (8 * count)) - 1)) as u32;

@@ -16,7 +16,7 @@ const INPUTS: usize = 24;
 const CELL_BITS: u32 = 18;
 const PACE: Pace = Pace { first: 1200, last: 160, limit: 255 };
 /// Units behind an edit that are asked one by one.
-const WATCHED: u32 = 24;
+const WATCHED: u32 = 20;
 
 /// What is decided; each has weights of its own.
 #[derive(Clone, Copy)]

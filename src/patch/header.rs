@@ -6,7 +6,7 @@ use super::PatchError;
 use crate::codec::Sizes;
 use crate::hash::Hash;
 use crate::tree::Kind;
-use crate::wire::{put_varint, read_varint};
+use crate::wire::{WireError, put_varint, read_varint, unzigzag, zigzag};
 
 /// What every patch begins with.
 pub const MAGIC: [u8; 4] = *b"smdg";
@@ -64,7 +64,8 @@ impl Header {
         out.extend_from_slice(self.old.as_bytes());
         out.extend_from_slice(self.new.as_bytes());
         put_varint(out, self.old_bytes);
-        put_varint(out, self.new_bytes);
+        // Most releases are about as large as the one before.
+        put_varint(out, zigzag(self.new_bytes.wrapping_sub(self.old_bytes) as i64));
         put_varint(out, self.apply_memory_bytes.div_ceil(1024));
     }
 
@@ -86,13 +87,19 @@ impl Header {
             return Err(PatchError::Flags { found: flags });
         }
         let kind = |flag: u8| if flags & flag != 0 { Kind::Folder } else { Kind::File };
+        let old = Hash::from_bytes(patch.array("the hash of old")?);
+        let new = Hash::from_bytes(patch.array("the hash of new")?);
+        let old_bytes = read_varint(&mut patch, "the size of old", MAX_TOTAL_BYTES)?;
+        let growth = read_varint(&mut patch, "how much larger new is", 2 * MAX_TOTAL_BYTES)?;
+        let new_bytes = old_bytes.checked_add_signed(unzigzag(growth)).filter(|&bytes| bytes <= MAX_TOTAL_BYTES);
+        let what = "the size of new";
         let header = Self {
             old_kind: kind(OLD_FOLDER),
             new_kind: kind(NEW_FOLDER),
-            old: Hash::from_bytes(patch.array("the hash of old")?),
-            new: Hash::from_bytes(patch.array("the hash of new")?),
-            old_bytes: read_varint(&mut patch, "the size of old", MAX_TOTAL_BYTES)?,
-            new_bytes: read_varint(&mut patch, "the size of new", MAX_TOTAL_BYTES)?,
+            old,
+            new,
+            old_bytes,
+            new_bytes: new_bytes.ok_or(WireError::TooLarge { what, limit: MAX_TOTAL_BYTES, found: growth })?,
             apply_memory_bytes: read_varint(&mut patch, "the memory for applying, in KiB", MAX_MEMORY_KIB)? << 10,
             lanes: flags & LANES != 0,
             sizes: Sizes::from_byte(sizes).ok_or(PatchError::Flags { found: sizes })?,
