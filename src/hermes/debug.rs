@@ -528,3 +528,22 @@ pub fn code_section<C: Coder>(
     out.extend_from_slice(&head);
     Ok((out, tail))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_back_in_their_shortest_form() {
+        for value in [0, 1, -1, 63, 64, -64, -65, 8191, 8192, i32::MAX, i32::MIN] {
+            let mut out = Vec::new();
+            push(&mut out, value.into());
+            let end = out.len() as u64;
+            let mut bytes = &out[..];
+            let mut numbers = Numbers { old: &mut bytes, at: 0, end };
+            assert_eq!(numbers.next().unwrap(), value);
+            assert_eq!(numbers.at, end);
+            assert!(numbers.next().is_err());
+        }
+    }
+}

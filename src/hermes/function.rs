@@ -144,3 +144,39 @@ impl Function {
         out.push(self.flags);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_read_back_in_either_form() {
+        for form in [84, 96, 98, 99].into_iter().flat_map(Form::candidates) {
+            let mut function = Function { flags: HAS_HANDLERS, ..Function::default() };
+            for (i, (value, field)) in function.fields.iter_mut().zip(form.fields).enumerate() {
+                *value = (i as u32 * 37 + 5) & (u32::MAX >> (32 - u32::from(field.bits)));
+            }
+            function.info = form.info_field.map_or(0, |info| function.fields[info]);
+            assert!(function.fits_small(&form));
+            let mut small = Vec::new();
+            function.write_small(&form, &mut small);
+            assert_eq!(small.len(), form.small_bytes);
+            assert_eq!(Function::from_small(&form, &small), function);
+
+            function.fields[form.name_field] = 1 << 20;
+            (function.large, function.info) = (true, 0x0123_4568);
+            if let Some(info) = form.info_field {
+                function.fields[info] = function.info;
+            }
+            assert!(!function.fits_small(&form));
+            let (mut small, mut large) = (Vec::new(), Vec::new());
+            function.write_small(&form, &mut small);
+            function.write_large(&form, &mut large);
+            assert_eq!(large.len(), form.large_bytes());
+            let mut read = Function::from_small(&form, &small);
+            assert_eq!((read.large, read.info), (true, function.info));
+            read.read_large(&form, &large);
+            assert_eq!(read, function);
+        }
+    }
+}

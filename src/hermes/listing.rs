@@ -233,9 +233,9 @@ impl Listing {
         (item.entry.text(store), item.entry.wide)
     }
 
-    /// Packs the strings and numbers them.
+    /// Packs the strings and numbers them; `None` where they repeat themselves too much for that.
     #[must_use]
-    pub fn build(&self, old: &Bytecode) -> Strings {
+    pub fn build(&self, old: &Bytecode) -> Option<Strings> {
         // Narrow strings in bytes, wide ones in units, each packed on its own, the wide ones behind.
         let (mut narrow, mut wide) = (Vec::new(), Vec::new());
         let (mut narrow_starts, mut wide_starts) = (vec![0u32], vec![0u32]);
@@ -253,9 +253,9 @@ impl Listing {
                 narrow_starts.push(narrow.len() as u32);
             }
         }
-        let Packed { mut storage, offsets, chains: _ } = packing::pack(&narrow, &narrow_starts);
+        let Packed { mut storage, offsets, chains: _ } = packing::pack(&narrow, &narrow_starts)?;
         drop((narrow, narrow_starts));
-        let wide = packing::pack(&wide, &wide_starts);
+        let wide = packing::pack(&wide, &wide_starts)?;
         if !wide.storage.is_empty() && storage.len() % 2 != 0 {
             storage.push(0);
         }
@@ -290,7 +290,7 @@ impl Listing {
                 _ => strings.kinds.push(kind | 1),
             }
         }
-        strings
+        Some(strings)
     }
 }
 
@@ -309,7 +309,9 @@ pub fn counts(file: &Bytecode) -> [u32; 6] {
 #[must_use]
 pub fn describes(file: &Bytecode) -> bool {
     let built = Listing { items: list(file), ..Listing::default() }.build(file);
-    built.storage == file.storage && built.entries == file.strings && built.kinds == file.kinds
+    built.is_some_and(|built| {
+        built.storage == file.storage && built.entries == file.strings && built.kinds == file.kinds
+    })
 }
 /// What makes the list of `new` from that of `old`.
 #[cfg(feature = "diff")]
@@ -362,5 +364,6 @@ pub fn code_strings<C: Coder>(
     limit: u64,
 ) -> Result<Strings, HermesError> {
     let (changes, counts) = teacher.new().map_or((Vec::new(), [0; 6]), |new| (teacher.listing(old), counts(new)));
-    Ok(code(hints, old, &changes, counts, limit)?.build(old))
+    let listing = code(hints, old, &changes, counts, limit)?;
+    listing.build(old).ok_or(HermesError::Hints { what: "strings that repeat themselves" })
 }

@@ -167,3 +167,34 @@ pub fn rewrite(form: &Form, content: &[u8], strings: &[u32]) -> Vec<u8> {
     flush(&mut out, &mut pending);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_ids_are_written_as_short_as_the_compiler_writes_them() {
+        let form = Form::candidates(96)[0];
+        // Two short ids, true, and an integer; the ids become one of a byte and one of two.
+        let content = [0x52, 0x2c, 0x01, 0x90, 0x01, 0x11, 0x71, 7, 0, 0, 0];
+        let mut strings: Vec<u32> = (0..1000).collect();
+        assert_eq!(rewrite(&form, &content, &strings), content);
+        strings[300] = 7;
+        assert_eq!(rewrite(&form, &content, &strings), [0x61, 7, 0x51, 0x90, 0x01, 0x11, 0x71, 7, 0, 0, 0]);
+        strings[400] = 9;
+        assert_eq!(rewrite(&form, &content, &strings), [0x62, 7, 9, 0x11, 0x71, 7, 0, 0, 0]);
+        strings[300] = NONE;
+        assert_eq!(rewrite(&form, &content[..5], &strings), [0x51, 0x2c, 0x01, 0x61, 9]);
+    }
+
+    #[test]
+    fn long_runs_have_a_tag_of_two_bytes_and_cut_ones_end_the_literal() {
+        let form = Form::candidates(98)[0];
+        let mut content = vec![0xd0, 20];
+        content.extend((0..20u16).flat_map(u16::to_le_bytes));
+        assert_eq!(rewrite(&form, &content, &[]), content);
+        assert!(run(&form, &content, 0).is_some_and(|run| run.count == 20 && run.end == content.len()));
+        assert!(run(&form, &content[..41], 0).is_none());
+        assert!(rewrite(&form, &content[..41], &[]).is_empty());
+    }
+}

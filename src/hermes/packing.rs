@@ -12,6 +12,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 const LONGEST: usize = 24 * 1024;
 /// What a suffix must begin with to count, unless it is shorter.
 const TRIGRAM: usize = 3;
+/// Units of a repeat that is too long to sort by.
+const WINDOW: usize = 256;
+/// Places of repeats that may be.
+const MOST_REPEATS: usize = 1 << 15;
+const MULTIPLIER: u64 = 0x2545_F491_4F6C_DD1D;
 /// Suffixes that are sorted at a time: 16 bytes each. A single first character may have more.
 const AT_A_TIME: u32 = 1 << 16;
 const NONE: u32 = u32::MAX;
@@ -115,8 +120,14 @@ fn key<T: Unit>(units: &[T]) -> u64 {
 
 /// Packs the strings that lie in `text` and begin at `starts`, which ends with the length of `text`. The strings must
 /// be different from each other.
-pub fn pack<T: Unit>(text: &[T], starts: &[u32]) -> Packed<T> {
+///
+/// `None` where they repeat so much, over hundreds of characters, that sorting their suffixes would take too long; real
+/// programs do not.
+pub fn pack<T: Unit>(text: &[T], starts: &[u32]) -> Option<Packed<T>> {
     let strings = Strings { text, starts };
+    if repeats(&strings) {
+        return None;
+    }
     let count = starts.len().saturating_sub(1) as u32;
     let alone = Plan { parent: NONE, into: 0, next: NONE, before: NONE, far: NONE };
     let mut plans = vec![alone; count as usize];
@@ -125,7 +136,33 @@ pub fn pack<T: Unit>(text: &[T], starts: &[u32]) -> Packed<T> {
     search(&strings, count, &mut plans, &mut overlaps, &mut owners);
     chain(&mut plans, &overlaps, &owners);
     drop((overlaps, owners));
-    lay(&strings, count, &plans)
+    Some(lay(&strings, count, &plans))
+}
+
+/// Whether many places begin with as many units as occur elsewhere.
+fn repeats<T: Unit>(strings: &Strings<'_, T>) -> bool {
+    let mut seen: SpreadSet = SpreadSet::default();
+    let mut again = 0;
+    for string in strings.starts.windows(2).filter_map(|pair| strings.text.get(pair[0] as usize..pair[1] as usize)) {
+        if !(WINDOW..=LONGEST).contains(&string.len()) {
+            continue;
+        }
+        // A rolling sum over a window.
+        let weight = |unit: T| (u64::from(unit.into()) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let out = (0..WINDOW).fold(1u64, |power, _| power.wrapping_mul(MULTIPLIER));
+        let mut sum = 0u64;
+        for (i, &unit) in string.iter().enumerate() {
+            sum = sum.wrapping_mul(MULTIPLIER).wrapping_add(weight(unit));
+            if i >= WINDOW {
+                sum = sum.wrapping_sub(weight(string[i - WINDOW]).wrapping_mul(out));
+            }
+            let key = sum ^ sum >> 32;
+            if i + 1 >= WINDOW && !seen.insert(key) {
+                again += 1;
+            }
+        }
+    }
+    again > MOST_REPEATS
 }
 
 /// Finds for each string another one that contains it, and how its beginning overlaps with the ends of others.
@@ -345,7 +382,7 @@ mod tests {
             text.extend_from_slice(string.as_bytes());
             starts.push(text.len() as u32);
         }
-        let packed = pack(&text, &starts);
+        let packed = pack(&text, &starts).unwrap();
         for (string, &offset) in strings.iter().zip(&packed.offsets) {
             assert!(packed.storage[offset as usize..].starts_with(string.as_bytes()));
         }
@@ -354,7 +391,9 @@ mod tests {
 
     #[test]
     fn strings_share_what_they_have_in_common() {
-        assert_eq!(packed(&["splitpea", "peasoup", "soup", "it"]), ("splitpeasoup".into(), vec![0, 5, 8, 3]));
+        assert_eq!(packed(&["splitpea", "peasoup", "soup"]), ("splitpeasoup".into(), vec![0, 5, 8]));
+        // Only what begins like a string of three characters is searched, so that this one is not found inside.
+        assert_eq!(packed(&["splitpea", "it"]), ("splitpeait".into(), vec![0, 8]));
         assert_eq!(packed(&["", "a", "a b"]).0, "a b");
     }
 
@@ -366,7 +405,26 @@ mod tests {
 
     #[test]
     fn nothing_packs_to_nothing() {
-        assert_eq!(pack::<u8>(&[], &[0]), Packed::default());
-        assert_eq!(pack::<u16>(&[], &[]), Packed::default());
+        assert_eq!(pack::<u8>(&[], &[0]), Some(Packed::default()));
+        assert_eq!(pack::<u16>(&[], &[]), Some(Packed::default()));
+    }
+
+    #[test]
+    fn what_repeats_itself_without_end_is_not_packed() {
+        let (mut text, mut starts) = (Vec::new(), vec![0]);
+        for i in 0..20u8 {
+            text.extend(std::iter::repeat_n(b'a', 20_000));
+            text.push(b'b' + i);
+            starts.push(text.len() as u32);
+        }
+        assert!(pack(&text, &starts).is_none());
+        let mut seed = 1u32;
+        let mut draw = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        };
+        let varied: Vec<u8> = (0..400_000).map(|_| draw()).collect();
+        let starts: Vec<u32> = (0..=20).map(|i| i * 20_000).collect();
+        assert!(pack(&varied, &starts).is_some());
     }
 }

@@ -137,7 +137,7 @@ pub fn settle(list: &[Literal], buffer: &[u8]) -> Vec<Literal> {
         text.extend_from_slice(literal.content(buffer));
         starts.push(text.len() as u32);
     }
-    mend(list, &packing::pack(&text, &starts).chains)
+    packing::pack(&text, &starts).map_or_else(|| list.to_vec(), |packed| mend(list, &packed.chains))
 }
 
 /// Moves literals so that what is laid out together comes in the order of its place.
@@ -288,6 +288,9 @@ pub fn code<C: Coder>(
                 }
                 text.extend_from_slice(old.content(index as usize));
                 origins.push(index);
+                if text.len() as u64 > limit {
+                    return Err(HermesError::TooLarge { needed: text.len() as u64, limit });
+                }
             } else {
                 let content = if let Some(Err(content)) = came { &content[..] } else { &[] };
                 let stood = if i < skip { old.content(gone + i) } else { &[] };
@@ -315,7 +318,7 @@ pub fn code<C: Coder>(
             return Err(HermesError::TooLarge { needed: text.len() as u64, limit });
         }
     }
-    let packed = packing::pack(&text, &starts);
+    let packed = packing::pack(&text, &starts).ok_or(HermesError::Hints { what: "literals that repeat themselves" })?;
     let mut packing = Packing { buffer: packed.storage, moved: vec![NONE; list.len()], fresh: Vec::new() };
     for (i, (&origin, &at)) in origins.iter().zip(&packed.offsets).enumerate() {
         match packing.moved.get_mut(origin as usize) {

@@ -137,3 +137,28 @@ pub fn code<C: Coder>(
     }
     Ok((out, Moves::of(&ops)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_follow_their_pieces() {
+        // Old 0..10 stays behind three new bytes, 10..14 goes, 14..20 stays.
+        let ops = [Op { text: 3, from: 0, bytes: 10 }, Op { text: 0, from: 14, bytes: 6 }];
+        let moves = Moves::of(&ops);
+        assert_eq!(moves.span(0, 10), Some(3));
+        assert_eq!(moves.span(8, 4), None);
+        assert_eq!(moves.span(14, 6), Some(13));
+        assert_eq!(moves.span(10, 1), None);
+        assert_eq!((moves.point(9), moves.point(16), Moves::default().point(5)), (12, 15, 5));
+    }
+
+    #[test]
+    fn pieces_that_overlap_in_old_are_told_apart() {
+        let ops =
+            [Op { text: 0, from: 4, bytes: 8 }, Op { text: 0, from: 0, bytes: 6 }, Op { text: 1, from: 2, bytes: 2 }];
+        let moves = Moves::of(&ops);
+        assert_eq!((moves.span(0, 6), moves.span(6, 6)), (Some(8), Some(2)));
+    }
+}
