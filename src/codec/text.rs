@@ -131,7 +131,8 @@ impl Text {
             }
             return self.surprise(coder, walk, guide, Some((&unit, &contexts)), old, out);
         }
-        walk.copy(old, out, unit.len())?;
+        // New may end within a unit of old.
+        walk.copy(old, out, unit.len().min(walk.size - walk.done))?;
         self.kept(&unit);
         self.quiet += 1;
         Ok(())
