@@ -58,6 +58,35 @@ fn files_of_other_compiles_are_predicted_too() {
     }
 }
 
+/// `SMIDGE_ROUNDS` asks for more of it.
+#[test]
+fn bytes_changed_in_either_file_are_predicted_too_or_refused() {
+    let rounds = std::env::var("SMIDGE_ROUNDS").map_or(40, |rounds| rounds.parse().unwrap());
+    let mut seed = 5u64;
+    let mut below = move |bound: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % bound
+    };
+    let mut planned = 0;
+    for round in 0..rounds {
+        let version = VERSIONS[below(VERSIONS.len())];
+        let mut ends = [data(&format!("v{version}")), data(&format!("v{version}-next"))];
+        for _ in 0..=below(6) {
+            let end = &mut ends[below(2)];
+            // The beginning of the header says what the file is; without it nothing is tried.
+            let at = 12 + below(end.len() - 12);
+            end[at] = if below(2) == 0 { below(256) as u8 } else { end[at] ^ 1 << below(8) };
+        }
+        let Some(plan) = plan(&ends[0], &ends[1]) else { continue };
+        planned += 1;
+        let mut image = Bytes::default();
+        let bytes = predict(&mut &ends[0][..], &plan.hints[..], &mut image, 1 << 20).unwrap();
+        image.0.resize(bytes as usize, 0);
+        assert!(image.0 == plan.image, "round {round}: the device's image is the planned one");
+    }
+    assert!(planned * 4 > rounds, "most changes leave the files readable: {planned}");
+}
+
 #[test]
 fn what_is_not_two_files_of_one_version_has_no_plan() {
     let (old, new) = (data("v96"), data("v98"));
