@@ -308,7 +308,12 @@ pub fn counts(file: &Bytecode) -> [u32; 6] {
 #[cfg(feature = "diff")]
 #[must_use]
 pub fn describes(file: &Bytecode) -> bool {
-    let built = Listing { items: list(file), ..Listing::default() }.build(file);
+    let items = list(file);
+    // Strings of a hostile file may overlap without end.
+    if items.iter().map(|item| item.entry.bytes()).sum::<u64>() > file.file_bytes.saturating_mul(4) {
+        return false;
+    }
+    let built = Listing { items, ..Listing::default() }.build(file);
     built.is_some_and(|built| {
         built.storage == file.storage && built.entries == file.strings && built.kinds == file.kinds
     })

@@ -118,8 +118,8 @@ fn key<T: Unit>(units: &[T]) -> u64 {
     key
 }
 
-/// Packs the strings that lie in `text` and begin at `starts`, which ends with the length of `text`. The strings must
-/// be different from each other.
+/// Packs the strings that lie in `text` and begin at `starts`, which ends with the length of `text`. Real strings are
+/// different from each other; equal ones share one place.
 ///
 /// `None` where they repeat so much, over hundreds of characters, that sorting their suffixes would take too long; real
 /// programs do not.
@@ -278,7 +278,13 @@ fn look<T: Unit>(
         } else {
             for suffix in &suffixes[low..high] {
                 let plan = &mut plans[index as usize];
-                if suffix.owner != index && (plan.parent == NONE || plan.parent >= suffix.owner) {
+                // Of equal strings, which only damaged hints bring, the first contains the others.
+                let equal =
+                    suffix.at == strings.starts[suffix.owner as usize] && strings.suffix(suffix).len() == string.len();
+                if suffix.owner != index
+                    && (!equal || suffix.owner < index)
+                    && (plan.parent == NONE || plan.parent >= suffix.owner)
+                {
                     plan.parent = suffix.owner;
                     plan.into = suffix.at - strings.starts[suffix.owner as usize];
                 }
@@ -335,7 +341,7 @@ fn lay<T: Unit>(strings: &Strings<'_, T>, count: u32, plans: &[Plan]) -> Packed<
     };
     let mut chains = 0;
     for index in 0..count {
-        // A string is laid out after the one that contains it; those are always longer, so this ends.
+        // A string is laid out after the one that contains it; those are longer, or equal and earlier, so this ends.
         let mut inner = index;
         let mut path = Vec::new();
         while packed.offsets[inner as usize] == NONE && plans[inner as usize].parent != NONE {
@@ -401,6 +407,13 @@ mod tests {
     fn rings_are_cut() {
         assert_eq!(packed(&["abcxyz", "xyzabc"]).0.len(), 9);
         assert_eq!(packed(&["aba", "bab"]).0.len(), 4);
+    }
+
+    #[test]
+    fn equal_strings_share_one_place() {
+        assert_eq!(packed(&["ab", "ab", "b", "ab"]), ("ab".into(), vec![0, 0, 1, 0]));
+        assert_eq!(packed(&["cab", "ab", "ab", "abc", "abc"]).0, "cabc");
+        assert_eq!(packed(&["", "", "a", "a"]).0, "a");
     }
 
     #[test]
