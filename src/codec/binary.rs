@@ -13,8 +13,8 @@ use super::text::Guide;
 const CONTEXTS: usize = 12;
 const INPUTS: usize = 32;
 const CELL_BITS: u32 = 18;
-const FLAG_PACE: Pace = Pace { first: 1200, last: 160, limit: 255 };
-const BYTE_PACE: Pace = Pace { first: 1100, last: 160, limit: 255 };
+const FLAG_PACE: Pace = Pace { first: 1440, last: 160, limit: 255 };
+const BYTE_PACE: Pace = Pace { first: 1320, last: 160, limit: 255 };
 /// Bytes behind a change that are asked one by one.
 const WATCHED: u32 = 16;
 

@@ -8,7 +8,7 @@ use super::table::Table;
 
 const CONTEXTS: usize = 12;
 const INPUTS: usize = 32;
-const PACE: Pace = Pace { first: 900, last: 130, limit: 255 };
+const PACE: Pace = Pace { first: 1080, last: 130, limit: 255 };
 /// Bytes that must agree before a place in the history is taken for a match.
 const MATCH_BYTES: usize = 5;
 const PLACES_BITS: u32 = 15;

@@ -111,10 +111,10 @@ impl<const N: usize, const W: usize> Net<N, W> {
         let guesses = history::first_guesses();
         let mut start = [0; W];
         for (i, weight) in start.iter_mut().enumerate().take(2 * N) {
-            *weight = if i % 2 == 0 { (1 << WEIGHT_BITS) * 3 / N as i32 } else { 0 };
+            *weight = if i % 2 == 0 { (1 << WEIGHT_BITS) * 6 / 5 / N as i32 } else { 0 };
         }
         for weight in start.iter_mut().skip(2 * N + 1) {
-            *weight = 1 << (WEIGHT_BITS - 2);
+            *weight = 1 << (WEIGHT_BITS - 1);
         }
         let curve = |i: usize| Chance(squash((i as i32 - 16) * 128) << 16 | 6);
         Self {

@@ -8,7 +8,7 @@ pub const NUMBER_CONTEXTS: usize = 4;
 const CELL_BITS: u32 = 16;
 /// Sorts of numbers that may be told apart by weights.
 const SORTS: usize = 32;
-const PACE: Pace = Pace { first: 1400, last: 260, limit: 255 };
+const PACE: Pace = Pace { first: 1680, last: 260, limit: 255 };
 
 /// Codes numbers below 2^63 with contexts that the caller chooses.
 pub struct Numbers {

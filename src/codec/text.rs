@@ -14,7 +14,7 @@ use super::words::{Renaming, Renamings, Unit, Word};
 const CONTEXTS: usize = 10;
 const INPUTS: usize = 24;
 const CELL_BITS: u32 = 18;
-const PACE: Pace = Pace { first: 1200, last: 160, limit: 255 };
+const PACE: Pace = Pace { first: 1440, last: 160, limit: 255 };
 /// Units behind an edit that are asked one by one.
 const WATCHED: u32 = 20;
 
@@ -191,8 +191,7 @@ impl Text {
                 }
                 walk.copy(old, out, place - copied_to)?;
                 let edit = guide.edits.first();
-                let word =
-                    known.and_then(|known| self.code_again(coder, edit, guide.new, &unit, &known, &contexts));
+                let word = known.and_then(|known| self.code_again(coder, edit, guide.new, &unit, &known, &contexts));
                 guide.edits = guide.edits.get(1..).unwrap_or(&[]);
                 self.rename(walk, &unit, word.ok_or(EditError::Stuck)?, out)?;
                 copied_to = walk.place;

@@ -43,6 +43,9 @@ impl Costs {
         distance: 151,
     };
 
+    /// For so few edits that the models have hardly learned what is usual: all ways to go on cost about the same.
+    pub const BRIEF: Self = Self { resume: 700, jump: 1500, ..Self::TEXT };
+
     /// For binary data: single bytes differ by amounts that come back.
     pub const BINARY: Self = Self {
         literal: 448,

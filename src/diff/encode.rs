@@ -35,6 +35,11 @@ const MAX_LEVEL: i32 = 22;
 /// Patches in lanes below this are coded by the models too, whatever the effort.
 const SMALL_BYTES: usize = 64 << 10;
 
+/// The largest table: 2 MiB. Twice as much makes dense patches one hundredth smaller, and takes a device above 8 MiB.
+const MOST_TABLE_BITS: u32 = 21;
+/// Patches below this may gain by covers for few edits.
+const BRIEF_BYTES: usize = 4 << 10;
+
 /// What is to be coded.
 pub struct Job<'a> {
     /// One end.
@@ -77,6 +82,10 @@ impl<'a> Job<'a> {
         // The models take little time over little, and do best there.
         if self.effort == Effort::Fast && made.iter().all(|(_, patch)| patch.len() < SMALL_BYTES) {
             made.par_extend(ways.par_iter().map(|way| self.encode(way, Coding::Models)));
+        }
+        let brief = self.effort == Effort::Max && made.iter().any(|(_, patch)| patch.len() < BRIEF_BYTES);
+        if brief {
+            made.par_extend(self.brief_ways().par_iter().map(|way| self.encode(way, Coding::Models)));
         }
         let fitting = made.into_iter().filter(|(header, _)| header.apply_memory_bytes <= apply_memory_bytes);
         fitting.min_by_key(|(_, patch)| patch.len()).ok_or(DiffError::Memory { limit: apply_memory_bytes })
@@ -191,8 +200,7 @@ impl<'a> Job<'a> {
             coded += part.len - covered + 16 * part.covers.len() as u64;
         }
         let bits = |bytes: u64| 64 - bytes.max(1).leading_zeros();
-        let most = if self.effort == Effort::Max { 22 } else { 21 };
-        Sizes { table_bits: bits(coded * 64).clamp(16, most), ring_bits: bits(coded).clamp(14, 19) }
+        Sizes { table_bits: bits(coded * 64).clamp(16, MOST_TABLE_BITS), ring_bits: bits(coded).clamp(14, 19) }
     }
 }
 

@@ -119,25 +119,44 @@ struct Places {
 }
 
 impl Job<'_> {
-    /// The ways worth trying.
+    /// The ways worth trying first, the likeliest foremost.
     #[must_use]
     pub fn ways(&self) -> Vec<Way> {
-        let plain: Vec<Method> = self.coded.iter().map(|file| method_of(file.bytes)).collect();
-        let best = self.coded.iter().zip(&plain).map(|(file, &method)| match (&file.plan, &file.repacked) {
-            (Some(_), _) => Method::Hermes,
-            (_, Some(_)) => Method::Repacked,
-            _ => method,
-        });
-        let best: Vec<Method> = best.collect();
+        let (best, plain) = (self.methods(), self.plain_methods());
         let mut ways = vec![(best.clone(), Costs::TEXT)];
         if best != plain {
             ways.push((plain, Costs::TEXT));
         }
         if self.effort == Effort::Max {
-            let binary = |method| if method == Method::Text { Method::Binary } else { method };
-            ways.push((best.into_iter().map(binary).collect(), Costs::BINARY));
+            ways.push((best.into_iter().map(without_words).collect(), Costs::BINARY));
         }
+        self.find(ways)
+    }
+
+    /// The ways worth trying where a patch has come out small.
+    #[must_use]
+    pub fn brief_ways(&self) -> Vec<Way> {
+        let best = self.methods();
+        let words = best.iter().map(|&method| without_words(method)).collect();
+        self.find(vec![(best, Costs::BRIEF), (words, Costs::BRIEF)])
+    }
+
+    fn find(&self, ways: Vec<(Vec<Method>, Costs)>) -> Vec<Way> {
         ways.into_par_iter().map(|(methods, costs)| self.way(&methods, &costs)).collect()
+    }
+
+    fn plain_methods(&self) -> Vec<Method> {
+        self.coded.iter().map(|file| method_of(file.bytes)).collect()
+    }
+
+    /// The methods that know most of the files.
+    fn methods(&self) -> Vec<Method> {
+        let best = |(file, method): (&Coded, Method)| match (&file.plan, &file.repacked) {
+            (Some(_), _) => Method::Hermes,
+            (_, Some(_)) => Method::Repacked,
+            _ => method,
+        };
+        self.coded.iter().zip(self.plain_methods()).map(best).collect()
     }
 
     /// Finds the covers for coding by `methods`.
@@ -269,6 +288,10 @@ impl Job<'_> {
         }
         places
     }
+}
+
+fn without_words(method: Method) -> Method {
+    if method == Method::Text { Method::Binary } else { method }
 }
 
 /// Where each old file begins in the address space.

@@ -80,8 +80,8 @@ const DECISION_BITS: u32 = 18;
 const TABLE_BITS: u32 = 21;
 const TEXT_BITS: u32 = 18;
 const RING_BITS: u32 = 16;
-const PACE: Pace = Pace { first: 1100, last: 140, limit: 255 };
-const DECISION_PACE: Pace = Pace { first: 1400, last: 200, limit: 1000 };
+const PACE: Pace = Pace { first: 1320, last: 140, limit: 255 };
+const DECISION_PACE: Pace = Pace { first: 1680, last: 200, limit: 1000 };
 
 /// One side of the stream with its models: about 4.5 MiB.
 pub struct Hints<C> {
