@@ -15,6 +15,8 @@ pub struct Costs {
     pub agrees: u32,
     /// An agreeing byte behind a differing one.
     pub agrees_again: u32,
+    /// A word that becomes what it became before; not told apart where it costs as much as a differing byte.
+    pub renames: u32,
     /// Copying on at the expected place of old or a little behind it.
     pub resume: u32,
     /// More for each doubling of the bytes of old left out.
@@ -37,6 +39,7 @@ impl Costs {
         differs_again: 513,
         agrees: 2,
         agrees_again: 32,
+        renames: 256,
         resume: 2296,
         deleted: 151,
         jump: 2296,
@@ -48,15 +51,16 @@ impl Costs {
 
     /// For binary data: single bytes differ by amounts that come back.
     pub const BINARY: Self = Self {
-        literal: 448,
+        literal: 256,
         leave: 256,
         differs: 576,
         differs_again: 256,
         agrees: 3,
         agrees_again: 24,
+        renames: 576,
         resume: 640,
         deleted: 64,
-        jump: 2048,
+        jump: 832,
         distance: 83,
     };
 

@@ -13,7 +13,8 @@ use super::anchors::{self, Run};
 pub use super::costs::Costs;
 use super::index::{Index, WORD};
 pub use super::path::Search;
-use super::path::{self, Leg};
+use super::path::{self, Known, Leg};
+use super::renames::Renames;
 
 /// new\[new .. new + len\] is made from old\[old .. old + len\], byte by byte, mostly equal: what differs inside is
 /// coded as substitutions. Bytes of new under no cover are literals.
@@ -52,6 +53,7 @@ pub fn search(effort: Effort) -> Search {
             near: 16,
             settled: 4,
             stride: 4,
+            rounds: 1,
             looked: 2,
             certain: 24,
             stretch: Stretch { differing: 2, calm: 16 },
@@ -61,6 +63,7 @@ pub fn search(effort: Effort) -> Search {
             near: 32,
             settled: 4,
             stride: 2,
+            rounds: 2,
             looked: 8,
             certain: 32,
             stretch: Stretch { differing: 2, calm: 24 },
@@ -70,6 +73,7 @@ pub fn search(effort: Effort) -> Search {
             near: 64,
             settled: 8,
             stride: 1,
+            rounds: 2,
             looked: 24,
             certain: 32,
             stretch: Stretch { differing: 2, calm: 32 },
@@ -95,24 +99,36 @@ pub fn counted(old: &[u8], new: &[u8], hints: &[Hint], search: Search, costs: &C
     let runs = anchors::runs(ends, &places, &search.stretch);
     let index = Index::new(ends, &unexplained(new.len(), &runs), search.stride);
     let parts = parts(new.len(), &runs);
-    let walked: Vec<_> = parts
-        .par_iter()
-        .map(|part| {
-            let from = runs.partition_point(|run| run.end() <= part.start);
-            let to = runs.partition_point(|run| run.new < part.end);
-            let diagonal = match from.checked_sub(1).map(|i| runs[i]) {
-                _ if runs.get(from).is_some_and(|run| run.new <= part.start) => runs[from].diagonal(),
-                before => before.map_or(0, |run| run.diagonal()),
-            };
-            let hints = &places[places.partition_point(|&(new, _)| new < part.start)..];
-            let hints = &hints[..hints.partition_point(|&(new, _)| new < part.end)];
-            let known = path::Known { runs: &runs[from..to.max(from)], hints };
-            path::walk(ends, &index, costs, search, part.clone(), diagonal, known)
-        })
-        .collect();
-    let steps = walked.iter().map(|(_, steps)| steps).sum();
-    let legs: Vec<Leg> = walked.into_iter().flat_map(|(legs, _)| legs).collect();
-    (along(ends, &legs), steps)
+    let mut renames = Renames::default();
+    let mut chosen = (Vec::new(), 0);
+    let rounds = if costs.renames < costs.differs { search.rounds.max(1) } else { 1 };
+    for round in 1..=rounds {
+        // What is only learned from need not be the best.
+        let search =
+            if round < rounds { Search { states: 4, near: 16, looked: 4, settled: 4, ..search } } else { search };
+        let walked: Vec<_> = parts
+            .par_iter()
+            .map(|part| {
+                let from = runs.partition_point(|run| run.end() <= part.start);
+                let to = runs.partition_point(|run| run.new < part.end);
+                let diagonal = match from.checked_sub(1).map(|i| runs[i]) {
+                    _ if runs.get(from).is_some_and(|run| run.new <= part.start) => runs[from].diagonal(),
+                    before => before.map_or(0, |run| run.diagonal()),
+                };
+                let hints = &places[places.partition_point(|&(new, _)| new < part.start)..];
+                let hints = &hints[..hints.partition_point(|&(new, _)| new < part.end)];
+                let known = Known { runs: &runs[from..to.max(from)], hints, renames: &renames };
+                path::walk(ends, &index, costs, search, part.clone(), diagonal, known)
+            })
+            .collect();
+        let steps: u64 = walked.iter().map(|(_, steps)| steps).sum();
+        let legs: Vec<Leg> = walked.into_iter().flat_map(|(legs, _)| legs).collect();
+        chosen = (along(ends, &legs), chosen.1 + steps);
+        if round < rounds {
+            renames = Renames::learn(ends, &chosen.0);
+        }
+    }
+    chosen
 }
 
 /// The places of new where an index of old is needed: outside the runs, and where bytes hashed reach out of them.

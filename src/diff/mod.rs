@@ -9,6 +9,7 @@ mod encode;
 pub mod index;
 mod pair;
 pub mod path;
+pub mod renames;
 mod repeats;
 mod side;
 mod space;

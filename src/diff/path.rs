@@ -5,10 +5,14 @@ use super::agree::{Ends, Stretch};
 use super::anchors::Run;
 use super::costs::Costs;
 use super::index::{Ahead, Index, Query};
+use super::renames::Renames;
+use crate::codec::literal::is_word;
 
 /// How thorough the search is.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
+    /// How often all is chosen anew with what was learned.
+    pub rounds: u32,
     /// Diagonals kept at once.
     pub states: usize,
     /// Bytes to either side of the expected place that are compared directly.
@@ -142,6 +146,8 @@ pub struct Known<'a> {
     pub runs: &'a [Run],
     /// Places of new where copying starts afresh, and of old from where; sorted by new.
     pub hints: &'a [(usize, usize)],
+    /// Words that often become others.
+    pub renames: &'a Renames,
 }
 
 /// Walks new from `start` to `end`. `diagonal` is the one in force at the start.
@@ -182,7 +188,7 @@ pub fn walk(
 
 impl Path<'_> {
     fn run(&mut self, known: Known) {
-        let Known { mut runs, mut hints } = known;
+        let Known { mut runs, mut hints, renames } = known;
         let (end, mut passed) = (self.end, None);
         let mut anchors: [Option<i64>; 2] = [None; 2];
         while self.at < end {
@@ -205,6 +211,9 @@ impl Path<'_> {
                 continue;
             }
             self.relax(&best);
+            if !renames.is_empty() {
+                self.rename(renames);
+            }
             self.add_candidates(&best, &anchors);
             self.leave(&best);
             self.consume();
@@ -443,6 +452,35 @@ impl Path<'_> {
             *state = State { cost, node: (nodes.len() - 1) as u32, left, differed: false, ..*state };
             true
         });
+    }
+
+    /// Lets states pass over a word that is known to become another one.
+    fn rename(&mut self, renames: &Renames) {
+        let (ends, at) = (self.ends, self.at);
+        let starts = at.checked_sub(1).is_none_or(|before| !is_word(ends.new[before]));
+        if !starts || !is_word(ends.new[at]) {
+            return;
+        }
+        for i in 0..self.states.len() {
+            let state = self.states[i];
+            let Some(place) = ends.place(at, state.diagonal) else { continue };
+            let Some((old_len, new_len)) = renames.at(ends, place, at) else { continue };
+            self.steps += 1;
+            let cost = state.cost + u64::from(self.costs.renames);
+            let (diagonal, agrees_to) = (state.diagonal + old_len as i64 - new_len as i64, at + new_len);
+            let node = if old_len == new_len {
+                state.node
+            } else {
+                let word = self.node(Leg { start: at, diagonal: state.diagonal, literal: true }, state.node);
+                self.node(Leg { start: agrees_to, diagonal, literal: false }, word)
+            };
+            let renamed = State { diagonal, cost, node, left: state.left, differed: false, agrees_to };
+            match self.states.iter_mut().find(|state| state.diagonal == diagonal) {
+                Some(known) if old_len == new_len || cost < known.cost => *known = renamed,
+                Some(_) => {}
+                None => self.states.push(renamed),
+            }
+        }
     }
 
     /// Lets the literal be reached from the best state.

@@ -19,6 +19,7 @@ const COSTS: Costs = Costs {
     differs_again: 380,
     agrees: 2,
     agrees_again: 32,
+    renames: 640,
     resume: 2048,
     deleted: 16,
     jump: 2560,
