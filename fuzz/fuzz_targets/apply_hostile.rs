@@ -29,7 +29,8 @@ static OLD: LazyLock<(PathBuf, PathBuf)> = LazyLock::new(|| {
 
 fuzz_target!(|data: &[u8]| {
     let [flags, sizes, small, large, body @ ..] = data else { return };
-    let Some(sizes) = Sizes::from_byte(*sizes) else { return };
+    // Small tables: the large ones differ only in the time that clearing them takes.
+    let Some(sizes) = Sizes::from_byte(*sizes & 0x11) else { return };
     let kind = |bit: u8| if flags & bit == 0 { Kind::File } else { Kind::Folder };
     let old = if kind(1) == Kind::File { &OLD.0 } else { &OLD.1 };
     let old_tree = tree::scan(old).unwrap();
