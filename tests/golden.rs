@@ -4,6 +4,8 @@
 //! anew. When a format version is added, or an input, this writes the patches that are missing, and no other:
 //!
 //!     SMIDGE_GOLDEN=write cargo test --test golden
+//!
+//! Only until 0.1.0 is released may format 1 still change: remove `tests/golden/v1` then, and write it again.
 
 mod common;
 
@@ -108,7 +110,8 @@ fn coding(part: &Part) -> String {
 
 #[test]
 fn the_list_is_complete() {
-    let expected: Vec<String> = inputs().into_iter().map(|(name, ..)| format!("{name}.smidge")).collect();
+    let mut expected: Vec<String> = inputs().into_iter().map(|(name, ..)| format!("{name}.smidge")).collect();
+    expected.sort();
     assert!(expected.len() >= 8, "{expected:?}");
     for (version, folder) in version_folders() {
         assert_eq!(names(&folder), expected, "version {version}");
