@@ -88,9 +88,10 @@ pub fn read_info(old: &mut impl Old, file: &Bytecode, function: &Function) -> Re
 }
 
 /// Codes one function after the other.
-#[derive(Default)]
 pub struct Bodies {
     past: Past,
+    /// Bytes of a body at most.
+    limit: usize,
     /// Of the last functions, which stayed.
     same: u32,
 }
@@ -156,10 +157,13 @@ fn renumber_tables(numbering: &Numbering<'_>, code: &Code) -> Vec<u32> {
     words
 }
 
-/// Bytes of a body at most: more than any compiler makes, and little enough to hold.
-const MAX_BODY_BYTES: usize = 64 << 20;
-
 impl Bodies {
+    /// A coder of bodies that take at most `limit` bytes each.
+    #[must_use]
+    pub fn new(limit: u64) -> Self {
+        Self { past: Past::default(), limit: usize::try_from(limit).unwrap_or(usize::MAX), same: 0 }
+    }
+
     /// Codes function `index` of new, whose counterpart in old is `base`.
     ///
     /// # Errors
@@ -223,7 +227,16 @@ impl Bodies {
         }
         coded.moved.push((from.bytes.len() as u32, coded.code.bytes.len() as u32));
         self.code_operands(hints, numbering, &from, &predicted.code.bytes, &lesson, &align, &mut coded)?;
-        code_tables(hints, numbering, &from, &predicted.code.tables, &lesson, &align, &mut coded)?;
+        code_tables(
+            hints,
+            numbering,
+            &from,
+            &predicted.code.tables,
+            &lesson,
+            &align,
+            &mut coded,
+            self.limit as u64 / 4,
+        )?;
         code_header(hints, &form, &predicted.function, &lesson, stood.is_some(), &mut self.past, &mut coded)?;
         code_handlers(hints, &lesson, stood.is_some(), &mut coded)?;
         Ok(coded)
@@ -264,7 +277,7 @@ impl Bodies {
                 let leaves = hints.decide(counterpart != Some(next as u32), 1, contexts, state, near as usize);
                 if !leaves {
                     let opcode = from.instructions[next].opcode;
-                    push(numbering, out, opcode)?;
+                    push(numbering, out, opcode, self.limit)?;
                     align.push(next as u32);
                     (before, last) = (last, opcode.into());
                     self.past.opcode(opcode);
@@ -292,7 +305,7 @@ impl Bodies {
             if comes {
                 let told = lesson.code.instructions.get(told).map_or(0, |instruction| instruction.opcode);
                 let opcode = self.past.code_opcode(hints, told, here, deleted, recent);
-                push(numbering, out, opcode)?;
+                push(numbering, out, opcode, self.limit)?;
                 align.push(NONE);
                 (before, last) = (last, opcode.into());
                 self.past.opcode(opcode);
@@ -392,9 +405,9 @@ fn settled(function: &Function, form: &super::form::Form) -> Function {
     Function { info: 0, large: false, ..settled }
 }
 
-fn push(numbering: &Numbering<'_>, out: &mut Code, opcode: u8) -> Result<(), HermesError> {
+fn push(numbering: &Numbering<'_>, out: &mut Code, opcode: u8, limit: usize) -> Result<(), HermesError> {
     let size = numbering.isa.size_bytes(opcode).ok_or(HermesError::Hints { what: "an unknown opcode" })?;
-    if out.bytes.len() + size > MAX_BODY_BYTES {
+    if out.bytes.len() + size > limit {
         return Err(HermesError::Hints { what: "a function that does not end" });
     }
     out.instructions.push(Instruction { at: out.bytes.len() as u32, opcode });
@@ -418,6 +431,7 @@ fn jump(operand: Operand, from: &Code, base: Instruction, coded: &Coded, instruc
     new as u64 & (u64::MAX >> (64 - 8 * u32::from(operand.width)))
 }
 
+#[allow(clippy::too_many_arguments)]
 fn code_tables<C: Coder>(
     hints: &mut Hints<C>,
     numbering: &Numbering<'_>,
@@ -426,8 +440,8 @@ fn code_tables<C: Coder>(
     lesson: &Lesson,
     align: &[u32],
     coded: &mut Coded,
+    limit: u64,
 ) -> Result<(), HermesError> {
-    let limit = (MAX_BODY_BYTES / 4) as u64;
     let isa = numbering.isa;
     let tables = code::tables(isa, &coded.code.bytes, &coded.code.instructions, limit);
     let tables = tables.ok_or(HermesError::Hints { what: "a table of jumps that does not end" })?;

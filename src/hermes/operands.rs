@@ -88,12 +88,12 @@ pub struct Past {
 impl Default for Past {
     fn default() -> Self {
         Self {
-            opcodes: Vec::new(),
+            opcodes: Vec::with_capacity(PAST_BYTES / 2),
             opcode_index: Index::default(),
             opcode_match: 0,
             opcode_trust: 0,
             recent: 0,
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(PAST_BYTES),
             indexes: Default::default(),
             keys: [0; 2],
             matched: 0,
@@ -155,7 +155,7 @@ impl Past {
         } else {
             self.opcode_trust = 0;
         }
-        if self.opcodes.len() < PAST_BYTES {
+        if self.opcodes.len() < PAST_BYTES / 2 {
             self.opcodes.push(opcode);
             let key = hash(self.recent as u32, 5);
             let here = self.opcodes.len();

@@ -18,7 +18,7 @@ const WINDOW: usize = 256;
 const MOST_REPEATS: usize = 1 << 15;
 const MULTIPLIER: u64 = 0x2545_F491_4F6C_DD1D;
 /// Suffixes that are sorted at a time: 16 bytes each. A single first character may have more.
-const AT_A_TIME: u32 = 1 << 16;
+const AT_A_TIME: u32 = 1 << 15;
 const NONE: u32 = u32::MAX;
 
 /// Where the strings of a list lie.
@@ -131,7 +131,7 @@ pub fn pack<T: Unit>(text: &[T], starts: &[u32]) -> Option<Packed<T>> {
     let count = starts.len().saturating_sub(1) as u32;
     let alone = Plan { parent: NONE, into: 0, next: NONE, before: NONE, far: NONE };
     let mut plans = vec![alone; count as usize];
-    let mut overlaps: Vec<Overlap> = Vec::with_capacity(2 * count as usize);
+    let mut overlaps: Vec<Overlap> = Vec::with_capacity(count as usize * 9 / 4);
     let mut owners: Vec<u32> = Vec::new();
     search(&strings, count, &mut plans, &mut overlaps, &mut owners);
     chain(&mut plans, &overlaps, &owners);

@@ -209,11 +209,11 @@ pub fn run<C: Coder>(
 
     let form = file.form;
     let mut at = places.end;
-    let mut bodies = Bodies::default();
+    let mut bodies = Bodies::new(limit);
     let mut functions: Vec<Function> = Vec::with_capacity(bases.len());
     let mut handlers: Vec<(u32, Vec<[u32; 3]>)> = Vec::new();
-    let mut known: HashMap<(u64, u32), u32> = HashMap::new();
     let shares = hints.flag(header.shares, Flag::Dedupe, 0);
+    let mut known: HashMap<u64, u32> = HashMap::with_capacity(if shares { bases.len() } else { 0 });
     let section = debug::Section::read(old, &file);
     let section = section.filter(|_| hints.flag(teacher.debug().is_some(), Flag::Debug, 7));
     let mut entries = Debug::default();
@@ -223,7 +223,7 @@ pub fn run<C: Coder>(
         let mut function = coded.function;
         let size = coded.code.bytes.len() as u32;
         function.fields[form.size_field] = size;
-        let place = known.entry((fingerprint(&coded.code), size)).or_insert(u32::MAX);
+        let place = known.entry(fingerprint(&coded.code)).or_insert(u32::MAX);
         if *place == u32::MAX || !shares {
             *place = u32::try_from(at).map_err(|_| HermesError::TooLarge { needed: at, limit })?;
             image.put(at, &coded.code.bytes, tag::CODE)?;
@@ -382,7 +382,7 @@ fn pack_strings(entries: &[StringEntry]) -> (Vec<u8>, Vec<u8>) {
 
 /// Tells bodies apart; two that it does not tell apart cost bytes, not correctness.
 fn fingerprint(code: &Code) -> u64 {
-    let mut sum = 0xcbf2_9ce4_8422_2325u64;
+    let mut sum = 0xcbf2_9ce4_8422_2325u64 ^ (code.bytes.len() as u64) << 32;
     let mut step = |word: u64| {
         sum = (sum ^ word).wrapping_mul(0x0100_0000_01b3);
         sum ^= sum >> 29;
