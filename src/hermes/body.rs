@@ -5,6 +5,7 @@
 //! predicted to be and from the instructions around it.
 
 pub use super::code::Code;
+pub use super::info::{Info, read_info};
 
 use crate::codec::ends::Old;
 use crate::codec::mix::hash;
@@ -12,24 +13,14 @@ use crate::codec::range::Coder;
 
 use super::HermesError;
 use super::code::{self, Instruction, signed, value};
-use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
+use super::function::{Function, HAS_HANDLERS};
 use super::functions::Numbering;
 use super::hints::{Flag, Hints, Sort};
 use super::layout::{Kind, Operand};
 use super::literals;
 use super::operands::Past;
-use super::reader::{Bytecode, read_exact};
 use super::rows::NONE;
 use super::teacher::Teacher;
-
-/// What is known of a function besides its body.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Info {
-    /// Start, end and target of each exception handler.
-    pub handlers: Vec<[u32; 3]>,
-    /// Offsets into the debug info.
-    pub debug: Vec<u32>,
-}
 
 /// A function of new as the encoder knows it.
 #[derive(Debug, Clone, Default)]
@@ -55,36 +46,6 @@ pub struct Coded {
     pub info: Info,
     /// Where the instructions of the base went, with its end; empty where all stayed.
     pub moved: Vec<(u32, u32)>,
-}
-
-/// Reads the info of a function.
-///
-/// # Errors
-/// [`HermesError::Read`] where the file ends before.
-pub fn read_info(old: &mut impl Old, file: &Bytecode, function: &Function) -> Result<Info, HermesError> {
-    let mut info = Info::default();
-    let mut at = u64::from(function.info);
-    let mut bytes = Vec::new();
-    if function.large {
-        at += file.form.large_bytes() as u64;
-    }
-    let words = |bytes: &[u8]| -> Vec<u32> {
-        bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
-    };
-    if function.flags & HAS_HANDLERS != 0 {
-        at = at.next_multiple_of(4);
-        read_exact(old, at, 4, &mut bytes)?;
-        let count = words(&bytes)[0];
-        read_exact(old, at + 4, 12 * u64::from(count), &mut bytes)?;
-        info.handlers = words(&bytes).chunks_exact(3).map(|three| [three[0], three[1], three[2]]).collect();
-        at += 4 + 12 * u64::from(count);
-    }
-    if function.flags & HAS_DEBUG != 0 {
-        at = at.next_multiple_of(4);
-        read_exact(old, at, 4 * file.form.debug_words as u64, &mut bytes)?;
-        info.debug = words(&bytes);
-    }
-    Ok(info)
 }
 
 /// Codes one function after the other.
