@@ -77,13 +77,13 @@ pub const DECISIONS: usize = 8;
 /// Kinds of operand bytes; opcodes are the last.
 pub const PARTS: usize = 12;
 const DECISION_BITS: u32 = 18;
-const TABLE_BITS: u32 = 20;
+const TABLE_BITS: u32 = 21;
 const TEXT_BITS: u32 = 18;
 const RING_BITS: u32 = 16;
 const PACE: Pace = Pace { first: 1320, last: 140, limit: 255 };
 const DECISION_PACE: Pace = Pace { first: 1680, last: 200, limit: 1000 };
 
-/// One side of the stream with its models: about 3.5 MiB.
+/// One side of the stream with its models: about 4.5 MiB.
 pub struct Hints<C> {
     /// The arithmetic coder.
     pub coder: C,

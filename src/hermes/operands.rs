@@ -88,7 +88,7 @@ pub struct Past {
 impl Default for Past {
     fn default() -> Self {
         Self {
-            opcodes: Vec::with_capacity(PAST_BYTES / 2),
+            opcodes: Vec::new(),
             opcode_index: Index::default(),
             opcode_match: 0,
             opcode_trust: 0,
@@ -155,7 +155,7 @@ impl Past {
         } else {
             self.opcode_trust = 0;
         }
-        if self.opcodes.len() < PAST_BYTES / 2 {
+        if self.opcodes.len() < PAST_BYTES {
             self.opcodes.push(opcode);
             let key = hash(self.recent as u32, 5);
             let here = self.opcodes.len();
