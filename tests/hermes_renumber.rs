@@ -12,7 +12,7 @@ use smidge::hermes::form::{COUNTS_AT, Count, FOOTER_BYTES, Section};
 use smidge::hermes::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use smidge::hermes::layout::{Kind, Operand, choose};
 use smidge::hermes::reader::{BUFFERS, Bytecode};
-use smidge::hermes::{Image, literals, plan, predict};
+use smidge::hermes::{Image, literals, plan, predict, sequences};
 
 fn data(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/data/hermes/{name}.hbc", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -110,7 +110,8 @@ fn renumber(bytes: &[u8], strings: &[u32], functions: &[u32]) -> Vec<u8> {
             put(&mut out, to_at, &bytes[from_at..from_at + 4]);
         }
     }
-    let buffers = literals::renumber(&mut &bytes[..], &file, &isa, strings).unwrap();
+    let lists = sequences::collect(&mut &bytes[..], &file, &isa).unwrap();
+    let buffers = literals::renumber(&file, &lists, strings);
     for (buffer, name) in buffers.iter().zip(BUFFERS) {
         if !buffer.is_empty() {
             put(&mut out, section(name).start, buffer);
