@@ -66,6 +66,21 @@ fn a_file_is_copied_from_the_one_it_was_paired_with() {
 }
 
 #[test]
+fn content_that_repeats_is_covered() {
+    let zeros = vec![0; 1 << 16];
+    let new = [&zeros[..1 << 15], b"x", &zeros].concat();
+    for effort in EFFORTS {
+        for text in [&zeros, &b"abcdefghijklmnopqrstu".repeat(3000)] {
+            let new = [&text[..1 << 15], b"-", &text[7..]].concat();
+            let covers = of(text, &new, effort);
+            assert!(literals(&new, &covers) < 40, "{effort:?}: {} literals", literals(&new, &covers));
+        }
+        let covers = of(&zeros, &new, effort);
+        assert!(literals(&new, &covers) < 40, "{effort:?}: {} literals", literals(&new, &covers));
+    }
+}
+
+#[test]
 fn an_inserted_word_is_the_only_literal() {
     let old = noise(2, 10_000);
     let new = [&old[..5000], b"inserted", &old[5000..]].concat();

@@ -409,7 +409,9 @@ impl Path<'_> {
             let others = (0..place).filter(|&i| !best.is(&self.states[i]));
             let worst = others.max_by_key(|&i| prospect(self.states[i].cost, self.states[i].agrees_to));
             let state = |i: usize| &self.states[i];
-            match worst.filter(|&i| prospect(state(i).cost, state(i).agrees_to) > prospect(cost, agrees_to)) {
+            // Where content repeats, every byte offers as good a diagonal as the last one did: those do not make way.
+            let limit = prospect(cost, agrees_to) + i64::from(self.costs.literal);
+            match worst.filter(|&i| prospect(state(i).cost, state(i).agrees_to) > limit) {
                 Some(worst) => place = worst,
                 None => return,
             }
