@@ -310,7 +310,7 @@ mod tests {
     fn edits_read_back() {
         let old: Vec<u8> = (0..900_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         let mut new = old[1000..2_000_000].to_vec();
-        let inserted: Vec<u8> = (0..700_000u32).map(|i| (i * i >> 7) as u8).collect();
+        let inserted: Vec<u8> = (0..700_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
         new.splice(500_000..500_010, inserted.iter().copied());
         new[100] ^= 1;
         let edits = [
