@@ -58,6 +58,9 @@ fn header_value(header: &Header, patch_bytes: u64) -> Value {
         "old": end(header.old, header.old_kind, header.old_bytes),
         "new": end(header.new, header.new_kind, header.new_bytes),
         "apply_memory_bytes": header.apply_memory_bytes,
+        "coding": if header.lanes { "lanes" } else { "models" },
+        "table_bytes": 1u64 << header.sizes.table_bits,
+        "past_bytes": 1u64 << header.sizes.ring_bits,
         "patch_bytes": patch_bytes,
     })
 }
@@ -68,13 +71,24 @@ fn header_lines(header: &Header, patch_bytes: u64) -> String {
         "patch  {:>8}  {} of new, format {VERSION}, whole and undamaged\n\
          old    {}\n\
          new    {}\n\
-         apply  {:>8}  of memory at most, beside the names of the files\n",
+         apply  {:>8}  of memory at most, beside the names of the files\n\
+         coded  {}\n",
         size::show(patch_bytes),
         size::percent(patch_bytes, header.new_bytes),
         end(header.old, header.old_kind, header.old_bytes),
         end(header.new, header.new_kind, header.new_bytes),
         size::show(header.apply_memory_bytes),
+        coding(header),
     )
+}
+
+/// How edits became bytes, in a few words.
+fn coding(header: &Header) -> String {
+    if header.lanes {
+        return "in lanes: control, differences and text, each by zstd".to_owned();
+    }
+    let [table, past] = [header.sizes.table_bits, header.sizes.ring_bits].map(|bits| size::show(1 << bits));
+    format!("by models: a table of {table}, a past of {past}")
 }
 
 /// How a file came about, in a word.
