@@ -8,7 +8,7 @@ use crate::hermes::Image;
 
 const PAGE_BITS: u32 = 15;
 const PAGE_BYTES: usize = 1 << PAGE_BITS;
-const PAGES: usize = 16;
+const PAGES: usize = 4;
 /// Memory of the pages, in bytes: each holds bytes and tags.
 pub const SCRATCH_BYTES: u64 = (PAGES * PAGE_BYTES * 2) as u64;
 
