@@ -463,6 +463,9 @@ impl Job<'_, '_> {
         }
         let from_residue = self.append_bytes(&was.residue)?;
         let from_content = match from.checked_sub(1) {
+            Some(at) if at > self.space.len() => {
+                return Err(wrong(EditError::OutsideOld { at, len: content_len, has: self.space.len() }));
+            }
             Some(place) => place,
             None => self.append_bytes(&was.content)?,
         };

@@ -146,7 +146,7 @@ pub fn code<C: Coder>(
         let kept = if C::DECODES { 0 } else { (at..count).take_while(|&i| stays(i)).count() };
         let contexts = [list.last, hash(list.last, 1), 2, u32::from(at == 0)];
         let kept = list.walk.numbers.code(list.coder, kept as u64, sort::KEPT, contexts);
-        let end = at as u64 + kept;
+        let end = (at as u64).saturating_add(kept);
         if end > count as u64 {
             return Err(EntriesError::Reference { what: "old file", found: end, limit: count as u64 });
         }
