@@ -19,6 +19,8 @@ pub mod hash;
 pub mod hermes;
 pub mod limits;
 pub mod patch;
+#[cfg(feature = "release")]
+pub mod release;
 pub mod repack;
 pub mod tree;
 pub mod wire;

@@ -1,0 +1,78 @@
+//! Trees: where the list of a tree's files lies in the store, and its full release.
+
+use sqlx::any::AnyRow;
+
+use super::{Database, Result, column, count, hash, hash_or_none, now};
+use crate::hash::Hash;
+
+/// A tree whose content is in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownTree {
+    /// Its tree hash.
+    pub tree: Hash,
+    /// The object that lists its files.
+    pub manifest: Hash,
+    /// The patch from nothing to it, an object, with its size in bytes; none until it is made.
+    pub full: Option<(Hash, u64)>,
+    /// Files.
+    pub files: u64,
+    /// Bytes of all files.
+    pub size_bytes: u64,
+}
+
+impl Database {
+    /// Writes down that the content of a tree is in the store. Again for the same tree, it completes what was missing.
+    ///
+    /// # Errors
+    /// [`super::DatabaseError::Statement`].
+    pub async fn record_tree(&self, tree: &KnownTree) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO trees (tree, manifest, full_object, full_bytes, files, size_bytes, created) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tree) DO UPDATE SET \
+             full_object = COALESCE(excluded.full_object, trees.full_object), \
+             full_bytes = CASE WHEN excluded.full_object IS NULL THEN trees.full_bytes ELSE excluded.full_bytes END",
+        )
+        .bind(tree.tree.to_string())
+        .bind(tree.manifest.to_string())
+        .bind(tree.full.map(|(object, _)| object.to_string()))
+        .bind(column(tree.full.map_or(0, |(_, bytes)| bytes)))
+        .bind(column(tree.files))
+        .bind(column(tree.size_bytes))
+        .bind(now())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// What is known of a tree.
+    ///
+    /// # Errors
+    /// [`super::DatabaseError::Statement`], [`super::DatabaseError::Damaged`].
+    pub async fn tree(&self, tree: Hash) -> Result<Option<KnownTree>> {
+        let row = sqlx::query("SELECT * FROM trees WHERE tree = $1")
+            .bind(tree.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(known).transpose()
+    }
+
+    /// All trees whose content is in the store.
+    ///
+    /// # Errors
+    /// [`super::DatabaseError::Statement`], [`super::DatabaseError::Damaged`].
+    pub async fn trees(&self) -> Result<Vec<KnownTree>> {
+        let rows = sqlx::query("SELECT * FROM trees ORDER BY tree").fetch_all(&self.pool).await?;
+        rows.iter().map(known).collect()
+    }
+}
+
+fn known(row: &AnyRow) -> Result<KnownTree> {
+    let full = hash_or_none(row, "full_object")?;
+    Ok(KnownTree {
+        tree: hash(row, "tree")?,
+        manifest: hash(row, "manifest")?,
+        full: full.map(|object| count(row, "full_bytes").map(|bytes| (object, bytes))).transpose()?,
+        files: count(row, "files")?,
+        size_bytes: count(row, "size_bytes")?,
+    })
+}
