@@ -22,5 +22,7 @@ pub mod patch;
 #[cfg(feature = "release")]
 pub mod release;
 pub mod repack;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod tree;
 pub mod wire;
