@@ -2,7 +2,7 @@
 //!
 //! The way through the crate follows the data: [`tree`] names the two ends, `diff` turns them into a
 //! [`patch`], [`apply`] turns old and patch into new. [`codec`] is the entropy coding under both, [`hermes`] what
-//! the engine knows of Hermes bytecode.
+//! the engine knows of Hermes bytecode. [`trust`] says whose releases a device believes.
 //!
 //! Without features the crate is what a device needs: read a patch, apply it, verify the result.
 
@@ -25,4 +25,5 @@ pub mod repack;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod tree;
+pub mod trust;
 pub mod wire;

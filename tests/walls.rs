@@ -92,12 +92,22 @@ fn the_device_knows_nothing_of_the_build_side() {
 
 #[test]
 fn the_core_knows_nothing_above_it() {
-    for core in ["hash", "limits", "wire", "files", "tree"] {
+    for core in ["hash", "limits", "wire", "files", "tree", "trust"] {
         assert_wall(core, &["diff", "exchange", "store", "release", "server", "device", "apply", "patch", "codec"]);
     }
     // Their encoders, behind the feature `diff`, may use what `diff` finds.
     for core in ["codec", "hermes", "patch", "apply", "repack"] {
         assert_wall(core, &["exchange", "store", "release", "server", "device"]);
+    }
+}
+
+#[test]
+fn trust_is_below_whoever_makes_releases_and_whoever_takes_them() {
+    assert_wall("trust", &["hermes", "repack", "cli", "capi"]);
+    let signs = |path: &Path| path.components().any(|part| part.as_os_str() == "sign");
+    for (path, _) in module("trust").into_iter().filter(|(path, _)| !signs(path)) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("SigningKey"), "{} signs, but is built into devices", path.display());
     }
 }
 
@@ -127,8 +137,21 @@ const CORE: [&[&str]; 7] = [
     &["blake3", "arrayref", "arrayvec", "constant_time_eq", "cfg-if", "cpufeatures", "sha1_smol", "crc32fast"],
     // Decompression.
     &["zstd", "zstd-safe", "zstd-sys", "brotli-decompressor", "alloc-no-stdlib", "alloc-stdlib"],
-    // Signatures: none yet.
-    &[],
+    // Signatures: Ed25519, and the SHA-512 in it.
+    &[
+        "ed25519-dalek",
+        "ed25519",
+        "signature",
+        "curve25519-dalek",
+        "curve25519-dalek-derive",
+        "subtle",
+        "sha2",
+        "digest",
+        "block-buffer",
+        "crypto-common",
+        "hybrid-array",
+        "typenum",
+    ],
     // Paths that collide on some file system: tables only.
     &["unicode-normalization", "tinyvec"],
     // System calls without unsafe code here.
