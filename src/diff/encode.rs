@@ -23,22 +23,17 @@ use crate::wire::put_varint;
 
 /// How edits become bytes.
 #[derive(Clone, Copy)]
-enum Coding {
+pub enum Coding {
     /// By the models.
     Models,
     /// As lanes, at a level of zstd.
     Lanes(i32),
 }
 
-const FAST_LEVEL: i32 = 12;
-const MAX_LEVEL: i32 = 22;
-/// Patches in lanes below this are coded by the models too, whatever the effort.
-const SMALL_BYTES: usize = 64 << 10;
-
 /// The largest table: 2 MiB. Twice as much makes dense patches one hundredth smaller, and takes a device above 8 MiB.
 const MOST_TABLE_BITS: u32 = 21;
-/// Patches below this may gain by covers for few edits.
-const BRIEF_BYTES: usize = 4 << 10;
+/// In a hurry, a table that processors keep at hand: 512 KiB.
+const FAST_TABLE_BITS: u32 = 19;
 
 /// What is to be coded.
 pub struct Job<'a> {
@@ -71,28 +66,13 @@ impl<'a> Job<'a> {
     /// # Errors
     /// [`DiffError::Memory`] where none can be applied in `apply_memory_bytes`.
     pub fn smallest(self, apply_memory_bytes: u64) -> Result<(Header, Vec<u8>), DiffError> {
-        let ways = self.ways();
-        let codings: &[Coding] = match self.effort {
-            Effort::Fast => &[Coding::Lanes(FAST_LEVEL)],
-            Effort::Default => &[Coding::Models],
-            Effort::Max => &[Coding::Models, Coding::Lanes(MAX_LEVEL)],
-        };
-        let jobs: Vec<_> = ways.iter().flat_map(|way| codings.iter().map(move |&coding| (way, coding))).collect();
-        let mut made: Vec<_> = jobs.into_par_iter().map(|(way, coding)| self.encode(way, coding)).collect();
-        // The models take little time over little, and do best there.
-        if self.effort == Effort::Fast && made.iter().all(|(_, patch)| patch.len() < SMALL_BYTES) {
-            made.par_extend(ways.par_iter().map(|way| self.encode(way, Coding::Models)));
-        }
-        let brief = self.effort == Effort::Max && made.iter().any(|(_, patch)| patch.len() < BRIEF_BYTES);
-        if brief {
-            made.par_extend(self.brief_ways().par_iter().map(|way| self.encode(way, Coding::Models)));
-        }
+        let made = self.compete();
         let fitting = made.into_iter().filter(|(header, _)| header.apply_memory_bytes <= apply_memory_bytes);
         fitting.min_by_key(|(_, patch)| patch.len()).ok_or(DiffError::Memory { limit: apply_memory_bytes })
     }
 
     /// Codes everything in one way.
-    fn encode(&self, way: &Way, coding: Coding) -> (Header, Vec<u8>) {
+    pub fn encode(&self, way: &Way, coding: Coding) -> (Header, Vec<u8>) {
         let mut entries = self.entries.clone();
         for (file, route) in self.coded.iter().zip(&way.routes) {
             if let Content::Coded { method, .. } = &mut entries[file.index].content {
@@ -194,13 +174,11 @@ impl<'a> Job<'a> {
 
     /// Sizes of tables that suit what is to be coded: larger ones would cost the device memory and time for nothing.
     fn sizes(&self, way: &Way) -> Sizes {
-        let mut coded = 0u64;
-        for part in way.routes.iter().flat_map(|route| &route.parts) {
-            let covered: u64 = part.covers.iter().map(|cover| cover.len).sum();
-            coded += part.len - covered + 16 * part.covers.len() as u64;
-        }
+        let covers: usize = way.routes.iter().flat_map(|route| &route.parts).map(|part| part.covers.len()).sum();
+        let coded = way.literal_bytes() + 16 * covers as u64;
+        let most = if self.effort == Effort::Fast { FAST_TABLE_BITS } else { MOST_TABLE_BITS };
         let bits = |bytes: u64| 64 - bytes.max(1).leading_zeros();
-        Sizes { table_bits: bits(coded * 64).clamp(16, MOST_TABLE_BITS), ring_bits: bits(coded).clamp(14, 19) }
+        Sizes { table_bits: bits(coded * 64).clamp(16, most), ring_bits: bits(coded).clamp(14, 19) }
     }
 }
 

@@ -50,8 +50,11 @@ fn group(mixed: u64, shift: u32) -> usize {
 const FILTER_BITS: u32 = 25;
 /// Places of old that are filtered as one.
 const BLOCK: usize = 1 << 18;
-/// Parts of the index that are filled side by side.
-const SHARES: usize = 4;
+/// The index is filled in so many parts, side by side, each small enough for a processor to keep at hand.
+const SHARES: usize = 1 << SHARE_BITS;
+const SHARE_BITS: u32 = 4;
+/// Candidates that are read together, so that one is not waited for after the other.
+const TOGETHER: usize = 8;
 
 /// Which hashes occur in new, with a small share of errors.
 struct Filter {
@@ -100,48 +103,52 @@ impl Index {
         let filter = (words < old.len() / 4 && words < 1 << (FILTER_BITS - 1)).then(|| Filter::new(ends.new, parts));
         let mixed = |place: usize| mix(word(old, place).unwrap_or(0));
         let blocks = (old.len() - WORD + 1).div_ceil(BLOCK);
-        let hits: Vec<Vec<u32>> = (0..blocks)
+        let blocks: Vec<[Vec<u32>; SHARES]> = (0..blocks)
             .into_par_iter()
             .map(|block| {
                 let places = (block * BLOCK..((block + 1) * BLOCK).min(old.len() - WORD + 1)).step_by(stride);
                 let passes = |&place: &usize| filter.as_ref().is_none_or(|filter| filter.has(mixed(place)));
-                places.filter(passes).map(|place| place as u32).collect()
+                let hits: Vec<u32> = places.filter(passes).map(|place| place as u32).collect();
+                let share = |place: u32| group(mixed(place as usize), 64 - SHARE_BITS);
+                let mut counts = [0; SHARES];
+                hits.iter().for_each(|&place| counts[share(place)] += 1);
+                let mut shares = counts.map(Vec::with_capacity);
+                hits.iter().for_each(|&place| shares[share(place)].push(place));
+                shares
             })
             .collect();
-        let count: usize = hits.iter().map(Vec::len).sum();
-        let log = count.next_power_of_two().trailing_zeros().clamp(4, 30);
-        let shift = 64 - log;
-        // Each share counts and fills its own groups, so that the result is the same however many work at it.
-        let share = (1 << log) / SHARES;
-        let mut group_ends = vec![0u32; 1 << log];
-        let hits = || hits.iter().flatten().map(|&place| (place, group(mixed(place as usize), shift)));
-        group_ends.par_chunks_mut(share).enumerate().for_each(|(i, counts)| {
-            for (_, group) in hits() {
-                if let Some(count) = counts.get_mut(group.wrapping_sub(i * share)) {
-                    *count += 1;
-                }
-            }
-        });
-        let mut total = 0;
-        for count in &mut group_ends {
-            total += std::mem::replace(count, total);
+        let mut shares: [Vec<Vec<u32>>; SHARES] = Default::default();
+        for (share, hits) in blocks.into_iter().flat_map(|block| block.into_iter().enumerate()) {
+            shares[share].push(hits);
         }
+        let count: usize = shares.iter().flatten().map(Vec::len).sum();
+        let log = count.next_power_of_two().trailing_zeros().clamp(SHARE_BITS, 30);
+        let shift = 64 - log;
+        let groups = 1 << (log - SHARE_BITS);
+        let mut group_ends = vec![0u32; 1 << log];
         let mut places = vec![0u32; count];
         let mut rest = places.as_mut_slice();
-        let mut shares = Vec::with_capacity(SHARES);
-        for i in 0..SHARES {
-            let from = group_ends[i * share];
-            let to = group_ends.get((i + 1) * share).copied().unwrap_or(total);
-            let (own, others) = rest.split_at_mut((to - from) as usize);
-            shares.push((from, own));
+        let mut from = 0;
+        let mut jobs = Vec::with_capacity(SHARES);
+        for (i, (hits, nexts)) in shares.into_iter().zip(group_ends.chunks_mut(groups)).enumerate() {
+            let (own, others) = rest.split_at_mut(hits.iter().map(Vec::len).sum());
             rest = others;
+            let to = from + own.len() as u32;
+            jobs.push((i * groups, hits, nexts, from, own));
+            from = to;
         }
-        group_ends.par_chunks_mut(share).zip(shares).enumerate().for_each(|(i, (nexts, (from, own)))| {
-            for (place, group) in hits() {
-                if let Some(next) = nexts.get_mut(group.wrapping_sub(i * share)) {
-                    own[(*next - from) as usize] = place;
-                    *next += 1;
-                }
+        jobs.into_par_iter().for_each(|(first, hits, nexts, from, own)| {
+            let group = |place: u32| group(mixed(place as usize), shift) - first;
+            hits.iter().flatten().for_each(|&place| nexts[group(place)] += 1);
+            let mut total = from;
+            for count in nexts.iter_mut() {
+                total += std::mem::replace(count, total);
+            }
+            // What is filled in is let go, so that hits and places never stand in memory together.
+            for place in hits.into_iter().flatten() {
+                let next = &mut nexts[group(place)];
+                own[(*next - from) as usize] = place;
+                *next += 1;
             }
         });
         Self { ends: group_ends, places, shift }
@@ -173,12 +180,17 @@ impl Index {
         let middle =
             if places.len() <= looked { 0 } else { places.partition_point(|&place| i64::from(place) < expected) };
         let places = &places[middle.saturating_sub(looked)..places.len().min(middle + looked)];
-        let wanted = &ends.new[new..];
-        let wanted = &wanted[..query.most.min(wanted.len())];
-        for &place in places {
-            let len = super::agree::forward(&ends.old[place as usize..], wanted);
-            if len >= WORD {
-                each(Candidate { old: place as usize, len });
+        let Some(first) = word(ends.new, new) else { return };
+        let most = ends.new.len().min(new.saturating_add(query.most));
+        let rest = &ends.new[(new + WORD).min(most)..most];
+        for places in places.chunks(TOGETHER) {
+            let mut words = [!first; TOGETHER];
+            for (found, &place) in words.iter_mut().zip(places) {
+                *found = word(ends.old, place as usize).unwrap_or(!first);
+            }
+            for (_, &place) in words.iter().zip(places).filter(|&(&found, _)| found == first) {
+                let old = place as usize;
+                each(Candidate { old, len: WORD + super::agree::forward(&ends.old[old + WORD..], rest) });
             }
         }
     }

@@ -2,11 +2,13 @@
 
 pub mod agree;
 pub mod anchors;
+mod choose;
 pub mod costs;
 pub mod covers;
 pub mod edits;
 mod encode;
 pub mod index;
+mod near;
 mod pair;
 pub mod path;
 pub mod renames;

@@ -5,6 +5,7 @@ use super::agree::{Ends, Stretch};
 use super::anchors::Run;
 use super::costs::Costs;
 use super::index::{Ahead, Index, Query};
+use super::near;
 use super::renames::Renames;
 use crate::codec::literal::is_word;
 
@@ -358,22 +359,12 @@ impl Path<'_> {
 
     /// Looks for the next four bytes of new around `place` of old.
     fn add_near(&mut self, best: &Best, place: i64) {
-        let near = self.search.near as i64;
-        let from = (place - near).clamp(0, self.ends.old.len() as i64) as usize;
-        let to = (place + near + 4).clamp(0, self.ends.old.len() as i64) as usize;
-        let Some(&wanted) = self.ends.new[self.at..].first_chunk::<4>() else { return };
-        let (mut before, mut behind) = (None, None);
-        for (i, window) in self.ends.old[from..to].windows(4).enumerate() {
-            if window == wanted {
-                let found = from + i;
-                if (found as i64) < place {
-                    before = Some(found);
-                } else {
-                    behind = Some(found);
-                    break;
-                }
-            }
-        }
+        let (old, near) = (self.ends.old, self.search.near as i64);
+        let Some(wanted) = self.ends.new[self.at..].first_chunk::<SHORTEST>() else { return };
+        let within = |place: i64| place.clamp(0, old.len() as i64) as usize;
+        let [from, middle, to] = [place - near, place, place + near + 1].map(within);
+        let behind = near::first(old, middle..to, wanted);
+        let before = near::last(old, from..middle, wanted);
         self.steps += 1;
         for found in [behind, before].into_iter().flatten() {
             self.offer(best, found as i64 - self.at as i64);
@@ -382,13 +373,11 @@ impl Path<'_> {
 
     /// Enters a diagonal if it agrees for the next bytes.
     fn offer(&mut self, best: &Best, diagonal: i64) {
-        let known = self.states.iter().any(|state| state.diagonal == diagonal);
-        if known {
-            return;
-        }
-        let agreed = self.ends.agreement(self.at, diagonal, TELLING);
-        if agreed >= SHORTEST {
-            self.enter(best, diagonal, agreed);
+        let Some(place) = self.ends.place(self.at, diagonal) else { return };
+        let chunk = |text: &[u8], at: usize| text.get(at..).and_then(|text| text.first_chunk::<SHORTEST>().copied());
+        let begins = chunk(self.ends.new, self.at);
+        if begins.is_some() && begins == chunk(self.ends.old, place) {
+            self.enter(best, diagonal, self.ends.agreement(self.at, diagonal, TELLING));
         }
     }
 

@@ -82,6 +82,15 @@ pub struct Way {
     pub routes: Vec<Route>,
 }
 
+impl Way {
+    /// Bytes of new that are copied from nowhere.
+    #[must_use]
+    pub fn literal_bytes(&self) -> u64 {
+        let parts = self.routes.iter().flat_map(|route| &route.parts);
+        parts.map(|part| part.len - part.covers.iter().map(|cover| cover.len).sum::<u64>()).sum()
+    }
+}
+
 /// How one file is coded.
 pub struct Route {
     /// By which method.
