@@ -253,6 +253,85 @@ fn inspect_tells_what_each_file_weighs() {
     let lines = smidge(&["inspect", &patch, "--old", &old]).exits(0);
     assert!(lines.text().contains("app.2.js") && lines.text().lines().all(|line| line.chars().count() <= 80));
     smidge(&["inspect", &patch, "--old", &new]).exits(3);
+    smidge(&["inspect", &patch, "--all"]).exits(2);
+}
+
+#[test]
+fn inspect_tells_what_became_of_every_file() {
+    let place = Place::new();
+    let [old, new, patch] = ["old", "new", "patch"].map(|name| at(&place, name));
+    let (app, changed) = (script(400, None), script(400, Some(200)));
+    let many: Vec<String> = (0..60).map(|n| format!("kept/{n}")).collect();
+    let mut files: Vec<(&str, &[u8])> = many.iter().map(|path| (path.as_str(), path.as_bytes())).collect();
+    let kept = files.len();
+    files.extend([("app.js", &app[..]), ("gone", b"gone"), ("here/a", b"moves"), ("here/b", b"is renamed")]);
+    place.tree("old", &files);
+    files.truncate(kept);
+    files.extend([
+        ("app.js", &changed[..]),
+        ("fresh", b"nobody knows this"),
+        ("here/c", b"is renamed"),
+        ("there/a", b"moves"),
+        ("there/twin", b"moves"),
+    ]);
+    place.tree("new", &files);
+    smidge(&["diff", &old, &new, "-o", &patch]).exits(0);
+    let json = smidge(&["inspect", &patch, "--old", &old, "--json"]).exits(0).json();
+    let status = |path: &str| {
+        let files = json["files"].as_array().unwrap();
+        files.iter().find(|file| file["path"] == path).unwrap()["status"].clone()
+    };
+    for (path, expected) in [
+        ("app.js", "changed"),
+        ("fresh", "added"),
+        ("here/c", "renamed"),
+        ("there/a", "moved"),
+        ("there/twin", "copied"),
+        ("kept/7", "kept"),
+    ] {
+        assert_eq!(status(path), expected, "{path}");
+    }
+    assert_eq!(json["deleted"], serde_json::json!(["gone"]));
+    assert_eq!(json["frames"], 1);
+    let sections: u64 = json["sections"].as_object().unwrap().values().map(|bytes| bytes.as_u64().unwrap()).sum();
+    assert!(sections.abs_diff(json["patch_bytes"].as_u64().unwrap()) <= 8, "{json}");
+
+    let brief = smidge(&["inspect", &patch, "--old", &old]).exits(0);
+    assert!(brief.text().contains("65: 60 kept, 1 changed, 1 renamed, 1 moved, 1 added, 1 copied; 1 deleted"));
+    assert!(brief.text().contains("deleted") && !brief.text().contains("kept/7"), "{}", brief.text());
+    let all = smidge(&["inspect", &patch, "--old", &old, "--all"]).exits(0);
+    assert!(all.text().contains("kept/7") && all.text().lines().all(|line| line.chars().count() <= 80));
+}
+
+#[test]
+fn inspect_tells_what_was_predicted_of_bytecode_and_why_nothing_was() {
+    let place = Place::new();
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/hermes-typo");
+    let read = |name: &str| fs::read(corpus.join(name)).unwrap();
+    let old_bytes = zstd::decode_all(&read("old.zst")[..]).unwrap();
+    let mut new_bytes = Vec::new();
+    let packed = read("new.zst");
+    let mut unpacked = zstd::Decoder::with_ref_prefix(&packed[..], &old_bytes).unwrap();
+    std::io::Read::read_to_end(&mut unpacked, &mut new_bytes).unwrap();
+    // The same instructions, but of a version that old is not of.
+    let mut other = new_bytes.clone();
+    other[8..12].copy_from_slice(&95u32.to_le_bytes());
+    place.tree("old", &[("a.hbc", &old_bytes), ("b.hbc", &old_bytes)]);
+    place.tree("new", &[("a.hbc", &new_bytes), ("b.hbc", &other)]);
+    let [old, new, patch] = ["old", "new", "patch"].map(|name| at(&place, name));
+    smidge(&["diff", &old, &new, "-o", &patch]).exits(0);
+    let json = smidge(&["inspect", &patch, "--old", &old, "--json"]).exits(0).json();
+    let [a, b] = [&json["files"][0], &json["files"][1]];
+    assert_eq!((a["coding"].as_str(), b["coding"].as_str()), (Some("hermes"), Some("binary")));
+    assert_eq!(a["not_predicted"], serde_json::Value::Null);
+    assert_eq!(b["not_predicted"], "old and new are of different versions");
+    let groups = a["bytecode"].as_object().unwrap();
+    let sum = |field: &str| groups.values().map(|group| group[field].as_u64().unwrap()).sum::<u64>();
+    assert!(sum("predicted_bytes").abs_diff(new_bytes.len() as u64) < 64);
+    assert!(sum("hint_bytes") + sum("edit_bytes") <= a["patch_bytes"].as_u64().unwrap() + groups.len() as u64);
+    let lines = smidge(&["inspect", &patch, "--old", &old]).exits(0);
+    assert!(lines.text().contains("not predicted: old and new are of different versions"));
+    assert!(lines.text().lines().all(|line| line.chars().count() <= 80));
 }
 
 #[test]
@@ -295,5 +374,42 @@ fn the_demo_needs_nothing_and_verifies() {
         assert_eq!(pair["verified"], true);
         assert!(pair["zip_bytes"].as_u64() < pair["full_bytes"].as_u64());
         assert!(pair["patch_bytes"].as_u64().unwrap() * 5 < pair["zip_bytes"].as_u64().unwrap());
+    }
+}
+
+#[test]
+fn a_patch_is_checked_before_it_appears_unless_told_otherwise() {
+    let place = pair();
+    let (old, new, patch) = (at(&place, "old"), at(&place, "new"), at(&place, "patch"));
+    let json = smidge(&["diff", &old, &new, "-o", &patch, "--json"]).exits(0).json();
+    assert_eq!((&json["checked"], &json["faults"]), (&true.into(), &serde_json::json!([])));
+    let checked = fs::read(&patch).unwrap();
+    let json = smidge(&["diff", &old, &new, "-o", &patch, "--no-check", "--json"]).exits(0).json();
+    assert_eq!(json["checked"], false);
+    assert_eq!(fs::read(&patch).unwrap(), checked);
+    assert_eq!(place.names(), ["new", "old", "patch"]);
+}
+
+#[test]
+fn whatever_the_budget_the_patch_works() {
+    let place = pair();
+    let (old, new, patch) = (at(&place, "old"), at(&place, "new"), at(&place, "patch"));
+    let made = at(&place, "made");
+    let smallest = fs::metadata(&patch).unwrap().len();
+    for effort in ["fast", "default", "max"] {
+        for budget in ["0", "0.01", "60"] {
+            let arguments =
+                ["diff", &old, &new, "-o", &patch, "--effort", effort, "--budget-seconds", budget, "--json"];
+            let json = smidge(&arguments).exits(0).json();
+            smidge(&["apply", &old, &patch, "-o", &made]).exits(0);
+            assert_eq!(fs::read(&made).unwrap(), fs::read(&new).unwrap());
+            if budget == "60" {
+                assert_eq!(json["complete"], true);
+                assert!(effort == "fast" || json["patch_bytes"].as_u64().unwrap() <= smallest);
+            }
+        }
+    }
+    for wrong in ["-1", "soon", "inf"] {
+        smidge(&["diff", &old, &new, "-o", &patch, "--budget-seconds", wrong]).exits(2);
     }
 }

@@ -15,10 +15,14 @@ fn text(path: &Path) -> &str {
 /// Diffs and applies, and asserts that new came out. Returns the size of the patch.
 #[track_caller]
 fn round_trip(old: Files, new: Files) -> u64 {
+    round_trip_at("default", old, new)
+}
+
+fn round_trip_at(effort: &str, old: Files, new: Files) -> u64 {
     let place = Place::new();
     let (old, new) = (place.tree("old", old), place.tree("new", new));
     let (patch, made) = (place.join("patch"), place.join("made"));
-    smidge(&["diff", text(&old), text(&new), "-o", text(&patch)]).exits(0);
+    smidge(&["diff", text(&old), text(&new), "-o", text(&patch), "--effort", effort]).exits(0);
     smidge(&["verify", text(&old), text(&patch)]).exits(0);
     smidge(&["apply", text(&old), text(&patch), "-o", text(&made)]).exits(0);
     assert_eq!(read_tree(&made), read_tree(&new));
@@ -83,12 +87,14 @@ fn empty_trees_are_trees() {
 fn identical_trees_cost_next_to_nothing() {
     let files: Vec<(String, Vec<u8>)> = (0..1000).map(|n| (format!("assets/{n}.js"), script(n % 7, Some(n)))).collect();
     let old: Vec<(&str, &[u8])> = files.iter().map(|(path, content)| (path.as_str(), &content[..])).collect();
-    assert!(round_trip(&old, &old) <= 200);
     let mut new = old.clone();
     let mut changed = new[500].1.to_vec();
     changed[20] ^= 1;
     new[500].1 = &changed;
-    assert!(round_trip(&old, &new) <= 200, "one byte changed in one of 1,000 files");
+    for effort in ["fast", "default", "max"] {
+        assert!(round_trip_at(effort, &old, &old) <= 200, "nothing changed, {effort}");
+        assert!(round_trip_at(effort, &old, &new) <= 200, "one byte changed in one of 1,000 files, {effort}");
+    }
 }
 
 #[test]

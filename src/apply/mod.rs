@@ -476,13 +476,12 @@ impl Job<'_, '_> {
 
         let file = self.target.create_file(&entry.path, entry.executable)?;
         let mut out = Output::new(file, std::mem::take(&mut self.buffer)).bounded(size);
-        let Self { models, coder, space, .. } = self;
         let mut packing = Packing { packer: Packer::new(&residue, &mut out), error: None };
-        let coded = models.code(coder, as_text != 0, from_content, content_len, Guide::NONE, space, &mut packing);
-        if let Some(source) = space.take_error() {
+        let coded = self.code(as_text != 0, from_content, content_len, &mut packing);
+        if let Some(source) = self.space.take_error() {
             return Err(self.old_error("read", base, source));
         }
-        coded.map_err(wrong)?;
+        coded.map_err(|wrong| wrong.at(entry))?;
         let Packing { packer, error } = packing;
         let packed = error.map_or_else(|| packer.finish(), Err);
         packed.map_err(|source| ApplyError::Repack { path: entry.path.clone(), source })?;

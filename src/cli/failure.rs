@@ -6,7 +6,12 @@ use serde_json::json;
 
 use super::Say;
 use crate::{
-    apply::ApplyError, diff::DiffError, exchange::ExchangeError, files::FileError, patch::PatchError, tree::TreeError,
+    apply::ApplyError,
+    diff::{DiffError, weigh::WeighError},
+    exchange::ExchangeError,
+    files::FileError,
+    patch::PatchError,
+    tree::TreeError,
 };
 
 /// Why the command could not do its work. See the exit codes in the help.
@@ -107,6 +112,16 @@ impl From<ApplyError> for Failure {
 impl From<DiffError> for Failure {
     fn from(error: DiffError) -> Self {
         Self::new(Code::Unusable, &error)
+    }
+}
+
+impl From<WeighError> for Failure {
+    fn from(error: WeighError) -> Self {
+        match error {
+            WeighError::Apply(error) => error.into(),
+            WeighError::Old(error) => error.into(),
+            error => Self::new(Code::Unusable, &error),
+        }
     }
 }
 

@@ -29,6 +29,13 @@ impl Say {
         }
     }
 
+    /// Says on standard error what the caller should know though the job is done. With `--json` the object tells it.
+    pub(super) fn warn(self, message: &str) {
+        if !self.json {
+            let _ = writeln!(io::stderr(), "warning: {message}");
+        }
+    }
+
     /// A progress bar on standard error, where a person looks at it.
     pub(super) fn bar(self, job: &'static str) -> Bar {
         let shown = !self.quiet && !self.json && io::stderr().is_terminal();
@@ -83,6 +90,15 @@ impl Taken {
 
     pub(super) fn time(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Time and memory where sizes stand in a column of 8: `  0.12 s  38.4 MB of memory`.
+    pub(super) fn columns(&self) -> String {
+        let time = show_time(self.time());
+        match peak_memory_bytes() {
+            Some(bytes) => format!("{time:>8}  {} of memory", super::size::show(bytes)),
+            None => format!("{time:>8}"),
+        }
     }
 
     /// Time and memory in a few words: `0.12 s, 38.4 MB of memory`.

@@ -43,6 +43,12 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     format!("{percent:.decimals$} %")
 }
 
+/// `part` of `whole` in whole percent: `0 %`, `<1 %`, `12 %`.
+pub(super) fn percent_whole(part: u64, whole: u64) -> String {
+    let percent = part as f64 * 100.0 / whole.max(1) as f64;
+    if percent > 0.0 && percent < 1.0 { "<1 %".to_owned() } else { format!("{percent:.0} %") }
+}
+
 /// Reads `8000000`, `8MB` or `8MiB`: kilo-, mega- and gigabytes are powers of 1,000, kibi-, mebi- and gibibytes of 1,024.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is not a size; write for example 8MB, 8MiB or 8000000");
@@ -90,6 +96,7 @@ mod tests {
         assert_eq!(percent(14, 10), "140 %");
         assert_eq!(percent(0, 10), "0 %");
         assert_eq!(percent(1, 0), "-");
+        assert_eq!([percent_whole(0, 9), percent_whole(1, 999), percent_whole(1, 8)], ["0 %", "<1 %", "12 %"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::bytes::{Bytes, Guess, TRUST};
 use super::edits::{EditError, Walk};
 use super::ends::{New, Old};
 use super::mix::{Net, Pace, hash};
-use super::range::Coder;
+use super::range::{About, Coder};
 use super::text::Guide;
 
 const CONTEXTS: usize = 12;
@@ -199,6 +199,7 @@ impl Binary {
     }
 
     fn ask<C: Coder>(&mut self, coder: &mut C, answer: bool, question: Question, around: &Around) -> bool {
+        coder.about(About::Control);
         let past = self.outcomes;
         let tag = u32::from(around.tag);
         let field = self.by_tag[around.tag as usize];
@@ -231,6 +232,7 @@ impl Binary {
 
     /// Codes the byte that stands in place of another.
     fn byte<C: Coder>(&mut self, coder: &mut C, byte: u8, around: &Around, walk: &mut Walk) -> u8 {
+        coder.about(About::Difference);
         let tag = u32::from(around.tag);
         let field = self.by_tag[around.tag as usize];
         let here = u32::from(around.here);

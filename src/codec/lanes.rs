@@ -176,12 +176,14 @@ pub struct LaneReader<R> {
     packed: Vec<u8>,
     /// Compressed bytes of the segments before this one, and of this one.
     weights: [u64; 2],
+    /// Compressed bytes of each stream so far.
+    spent: [u64; 3],
 }
 
 impl<R: Read> LaneReader<R> {
     /// A reader of the segments that `input` holds from here on.
     pub fn new(input: R) -> Self {
-        Self { input, lanes: Default::default(), next: [0; 3], packed: Vec::new(), weights: [0; 2] }
+        Self { input, lanes: Default::default(), next: [0; 3], packed: Vec::new(), weights: [0; 2], spent: [0; 3] }
     }
 
     /// How many compressed bytes the edits so far took: of a segment that several files share, each its part.
@@ -190,6 +192,12 @@ impl<R: Read> LaneReader<R> {
         let raw: usize = self.lanes.iter().map(Vec::len).sum();
         let used: usize = self.next.iter().sum();
         self.weights[0] + self.weights[1] * used.min(raw) as u64 / raw.max(1) as u64
+    }
+
+    /// Compressed bytes of the streams in the segments so far: of control numbers, of differing bytes, of literal ones.
+    #[must_use]
+    pub fn spent(&self) -> [u64; 3] {
+        self.spent
     }
 
     /// The input behind the reader.
@@ -208,6 +216,9 @@ impl<R: Read> LaneReader<R> {
             *size = (raw as usize, packed as usize);
         }
         self.weights = [self.weights[0] + self.weights[1], sizes.iter().map(|(_, packed)| *packed as u64).sum()];
+        for (spent, (_, packed)) in self.spent.iter_mut().zip(sizes) {
+            *spent += packed as u64;
+        }
         for ((raw, packed), lane) in sizes.into_iter().zip(&mut self.lanes) {
             self.packed.resize(packed, 0);
             self.input.read_exact(&mut self.packed)?;

@@ -3,7 +3,7 @@
 
 use super::bytes::{Bytes, Guess};
 use super::mix::{Pace, hash};
-use super::range::Coder;
+use super::range::{About, Coder};
 use super::table::Table;
 
 const CONTEXTS: usize = 12;
@@ -186,6 +186,11 @@ impl Literals {
 
     /// Codes one byte and takes it into the history.
     pub fn code<C: Coder>(&mut self, coder: &mut C, byte: u8, part: Part, aligned: Aligned) -> u8 {
+        coder.about(match part {
+            Part::Inserted => About::Literal,
+            Part::Renamed => About::Renaming,
+            Part::Path => About::Path,
+        });
         self.history.seek();
         let past = &self.history;
         let recent = past.recent;

@@ -1,7 +1,7 @@
 //! Numbers of any size, coded as the count of their bits and then the bits below the highest.
 
 use super::mix::{Chance, Net, Pace, code_with, hash};
-use super::range::Coder;
+use super::range::{About, Coder};
 
 /// Contexts of a number.
 pub const NUMBER_CONTEXTS: usize = 4;
@@ -31,6 +31,7 @@ impl Numbers {
     /// Codes `value` (ignored when decoding). `sort` says which kind of number it is, below 32; `contexts` are hashes
     /// of what is known to go with it.
     pub fn code<C: Coder>(&mut self, coder: &mut C, value: u64, sort: usize, contexts: [u32; NUMBER_CONTEXTS]) -> u64 {
+        coder.about(About::Control);
         let value = value + 1;
         let mut decide = |net: &mut Net<NUMBER_CONTEXTS, 16>, coder: &mut C, bit: u32, node: u32, depth: usize| {
             let mut slots = [0; NUMBER_CONTEXTS];

@@ -8,6 +8,21 @@ use std::io::Read;
 /// Bits of a probability: 16, so that a decision costs between about 1/45,000 bit and 16 bits.
 pub const PROBABILITY_BITS: u32 = 16;
 
+/// What decisions are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Where new departs from old, in what way and for how long.
+    Control,
+    /// A byte that stands in the place of another.
+    Difference,
+    /// A byte that has no counterpart in old.
+    Literal,
+    /// A word that stands in the place of another.
+    Renaming,
+    /// The name of a file.
+    Path,
+}
+
 /// One side of the coder. `bit` is what to encode, and is ignored when decoding.
 pub trait Coder {
     /// Whether this side decodes.
@@ -15,6 +30,12 @@ pub trait Coder {
 
     /// Codes one decision. `one` is the probability of a 1, of 65,536, and lies in `1..=65_535`.
     fn code(&mut self, bit: u32, one: u32) -> u32;
+
+    /// Says what the decisions from here on are about; for coders that keep accounts.
+    #[inline]
+    fn about(&mut self, what: About) {
+        let _ = what;
+    }
 
     /// Whether the stream ended before its last decision. Decisions coded after that are all made up.
     fn starved(&self) -> bool {

@@ -8,7 +8,7 @@ use super::edits::{Edit, EditError, Walk, sort};
 use super::ends::{New, Old};
 use super::literal::{Aligned, Part};
 use super::mix::{Net, Pace, hash};
-use super::range::Coder;
+use super::range::{About, Coder};
 use super::words::{Renaming, Renamings, Unit, Word};
 
 const CONTEXTS: usize = 10;
@@ -364,6 +364,7 @@ impl Text {
         curve: usize,
         contexts: &[u32; CONTEXTS],
     ) -> bool {
+        coder.about(About::Control);
         let question = question as usize;
         let slots = contexts.map(|context| hash(context, question as u32) as usize & ((1 << CELL_BITS) - 1));
         let sets = selectors.map(|selector| question * 64 + selector);

@@ -3,10 +3,9 @@
 
 use rayon::prelude::*;
 
-use super::Effort;
 use super::encode::{Coding, Job};
 use super::ways::Way;
-use crate::patch::Header;
+use super::{Effort, Made};
 
 /// Levels of zstd: of a try, of what is kept in a hurry, of the smallest lanes.
 const TRY_LEVEL: i32 = 3;
@@ -24,8 +23,6 @@ const REPETITIVE: u64 = 256;
 const NOISE_SHARE: u64 = 64;
 /// Patches below this may gain by covers for few edits.
 const BRIEF_BYTES: usize = 4 << 10;
-
-type Made = (Header, Vec<u8>);
 
 impl Job<'_> {
     /// The patches that compete at this effort, at least one.

@@ -6,7 +6,7 @@ use super::edits::{in_words, moving};
 use super::side::Side;
 use super::space::Space;
 use super::ways::{Coded, Way};
-use super::{DiffError, Effort};
+use super::{DiffError, Effort, Made};
 use crate::apply::{FIXED_BYTES, HINTS, REPACKED, image_bytes, repack_bytes};
 use crate::codec::Sizes;
 use crate::codec::ends::Discard;
@@ -34,6 +34,10 @@ pub enum Coding {
 const MOST_TABLE_BITS: u32 = 21;
 /// In a hurry, a table that processors keep at hand: 512 KiB.
 const FAST_TABLE_BITS: u32 = 19;
+/// Ways that are plainer than all that compete.
+pub const PLAINER: usize = 2;
+/// The level of zstd of their lanes.
+const PLAIN_LEVEL: i32 = 12;
 
 /// What is to be coded.
 pub struct Job<'a> {
@@ -50,29 +54,40 @@ pub struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Prepares to code what `entries` say.
+    /// Prepares to code what `entries` say. Unless it `looks_inside`, every file is no more than its bytes.
     #[must_use]
-    pub fn new(old: &'a Side, new: &'a Side, entries: Vec<NewEntry>, effort: Effort) -> Self {
+    pub fn new(old: &'a Side, new: &'a Side, entries: Vec<NewEntry>, effort: Effort, looks_inside: bool) -> Self {
         let coded = entries.par_iter().enumerate().filter_map(|(index, entry)| match entry.content {
-            Content::Coded { base, .. } => Some(Coded::new(index, old, new, base)),
+            Content::Coded { base, .. } => Some(Coded::new(index, old, new, base, looks_inside)),
             _ => None,
         });
         let coded = coded.collect();
         Self { old, new, entries, coded, effort }
     }
 
-    /// The smallest patch that was found.
+    /// The patches that were found, the smallest first; at least one.
     ///
     /// # Errors
     /// [`DiffError::Memory`] where none can be applied in `apply_memory_bytes`.
-    pub fn smallest(self, apply_memory_bytes: u64) -> Result<(Header, Vec<u8>), DiffError> {
-        let made = self.compete();
-        let fitting = made.into_iter().filter(|(header, _)| header.apply_memory_bytes <= apply_memory_bytes);
-        fitting.min_by_key(|(_, patch)| patch.len()).ok_or(DiffError::Memory { limit: apply_memory_bytes })
+    pub fn made(&self, apply_memory_bytes: u64) -> Result<Vec<Made>, DiffError> {
+        let mut made = self.compete();
+        made.retain(|(header, _)| header.apply_memory_bytes <= apply_memory_bytes);
+        made.sort_by_key(|(_, patch)| patch.len());
+        if made.is_empty() { Err(DiffError::Memory { limit: apply_memory_bytes }) } else { Ok(made) }
+    }
+
+    /// A patch by plainer means the higher `step` is, below [`PLAINER`]: for when those of [`Job::made`] are no use.
+    #[must_use]
+    pub fn plainer(&self, step: usize) -> Made {
+        let mut way = self.plain_way();
+        if step > 0 {
+            way.routes.iter_mut().flat_map(|route| &mut route.parts).for_each(|part| part.covers.clear());
+        }
+        self.encode(&way, Coding::Lanes(PLAIN_LEVEL))
     }
 
     /// Codes everything in one way.
-    pub fn encode(&self, way: &Way, coding: Coding) -> (Header, Vec<u8>) {
+    pub fn encode(&self, way: &Way, coding: Coding) -> Made {
         let mut entries = self.entries.clone();
         for (file, route) in self.coded.iter().zip(&way.routes) {
             if let Content::Coded { method, .. } = &mut entries[file.index].content {
@@ -114,8 +129,10 @@ impl<'a> Job<'a> {
                 let coded = models.code(coder, part.as_text, part.place, size, guide, space, &mut Discard);
                 debug_assert!(coded.is_ok());
             };
+            let mut images = 0;
             match (&file.plan, &file.repacked) {
                 (Some(plan), _) if route.method == Method::Hermes => {
+                    images = 1;
                     put_hints(&mut coder, &mut models, plan);
                     let place = space.append(&plan.image, &plan.tags);
                     debug_assert_eq!(place, route.parts[0].place);
@@ -134,6 +151,7 @@ impl<'a> Job<'a> {
                     ] {
                         numbers.code(&mut coder, value, REPACKED, [0; 4]);
                     }
+                    images = 1 + usize::from(from_image);
                     space.append(&repacked.old.residue, &[]);
                     if from_image {
                         space.append(&repacked.old.content, &[]);
@@ -144,9 +162,15 @@ impl<'a> Job<'a> {
                 }
                 _ => code(&mut coder, &mut models, &mut space, 0, file.bytes),
             }
+            space.drop_images(images);
             if self.new.tree.kind == Kind::Folder {
                 space.append(file.bytes, &[]);
             }
+        }
+        let mut body = coder.finish();
+        if lanes.is_some() {
+            // What the models read lies before the lanes, and is read whole.
+            memory = memory.max(base_memory + body.len() as u64);
         }
         let header = Header {
             old_kind: self.old.tree.kind,
@@ -161,7 +185,6 @@ impl<'a> Job<'a> {
         };
         let mut bytes = Vec::new();
         header.write(&mut bytes);
-        let mut body = coder.finish();
         if let Some(lanes) = lanes {
             let models = std::mem::take(&mut body);
             put_varint(&mut body, models.len() as u64);
@@ -189,6 +212,65 @@ fn put_hints(coder: &mut Encoder, models: &mut Models, plan: &hermes::Plan) {
     for byte in &plan.hints {
         for bit in (0..8).rev() {
             coder.code(u32::from(byte >> bit & 1), 1 << 15);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    use super::super::{pair, proof};
+    use super::*;
+
+    /// `lines` lines that look like code; the line `changed` is another.
+    fn script(lines: usize, changed: usize) -> Vec<u8> {
+        let line = |n: usize| {
+            let word = if n == changed { "renamed" } else { "name" };
+            format!("export function {word}{n}(first, second) {{ return first * {} + second; }}\n", n * n % 7919)
+        };
+        (0..lines).flat_map(|n| line(n).into_bytes()).collect()
+    }
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(content).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    fn write(root: &Path, changed: usize) {
+        fs::create_dir(root).unwrap();
+        let app = script(300, changed);
+        fs::write(root.join("app.js"), &app).unwrap();
+        fs::write(root.join("app.js.gz"), gzip(&app)).unwrap();
+        fs::write(root.join("lone.js.gz"), gzip(&script(400, changed + 1))).unwrap();
+        fs::write(root.join("table.bin"), app.iter().map(|byte| byte.wrapping_mul(13)).collect::<Vec<u8>>()).unwrap();
+        fs::write(root.join(format!("new{changed}")), [changed as u8; 9]).unwrap();
+    }
+
+    #[test]
+    fn every_encoding_that_competes_applies() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = ["old", "new"].map(|name| folder.path().join(name));
+        write(&roots[0], 20);
+        write(&roots[1], 200);
+        let [old, new] = [&roots[0], &roots[1]].map(|root| Side::open(root).unwrap());
+        for effort in [Effort::Fast, Effort::Default, Effort::Max] {
+            let job = Job::new(&old, &new, pair::entries(&old, &new), effort, true);
+            assert!(job.coded.iter().filter(|file| file.repacked.is_some()).count() == 2);
+            let mut ways = job.ways();
+            ways.extend(job.brief_ways());
+            ways.push(job.plain_way());
+            for way in &ways {
+                for coding in [Coding::Models, Coding::Lanes(3), Coding::Lanes(22)] {
+                    proof::prove(&roots[0], &job.encode(way, coding)).unwrap();
+                }
+            }
+            for step in 0..PLAINER {
+                proof::prove(&roots[0], &job.plainer(step)).unwrap();
+            }
         }
     }
 }

@@ -52,11 +52,14 @@ impl Repacked {
 }
 
 impl<'a> Coded<'a> {
-    /// The file at `index` of `new`, made from the file `base` of `old`.
+    /// The file at `index` of `new`, made from the file `base` of `old`. Unless it `looks_inside`, no more than bytes.
     #[must_use]
-    pub fn new(index: usize, old: &Side, new: &'a Side, base: Option<usize>) -> Self {
+    pub fn new(index: usize, old: &Side, new: &'a Side, base: Option<usize>, looks_inside: bool) -> Self {
         let bytes = new.content(index);
         let was = base.map_or(&[][..], |base| old.content(base));
+        if !looks_inside {
+            return Self { index, bytes, base, base_bytes: was.len() as u64, plan: None, repacked: None };
+        }
         let plan = base.and_then(|_| hermes::plan(was, bytes));
         let path = &new.tree.entries[index].path;
         let repacked = base.and_then(|_| {
@@ -148,6 +151,12 @@ impl Job<'_> {
         let best = self.methods();
         let words = best.iter().map(|&method| without_words(method)).collect();
         self.find(vec![(best, Costs::BRIEF), (words, Costs::BRIEF)])
+    }
+
+    /// The way that takes no file for more than its bytes.
+    #[must_use]
+    pub fn plain_way(&self) -> Way {
+        self.way(&self.plain_methods(), &Costs::TEXT)
     }
 
     fn find(&self, ways: Vec<(Vec<Method>, Costs)>) -> Vec<Way> {

@@ -43,7 +43,7 @@ use crate::codec::range::Decoder;
 
 pub use error::HermesError;
 #[cfg(feature = "diff")]
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, try_plan};
 pub use predict::Image;
 
 /// Computes the image from `old` and `hints`, which end where `hints` ends, into `image`, and gives back its length.

@@ -57,6 +57,8 @@ pub struct Frames<R> {
     expected: Option<FrameHash>,
     error: Option<PatchError>,
     read_bytes: u64,
+    count: u64,
+    content_bytes: u64,
 }
 
 impl<R: Read> Frames<R> {
@@ -69,7 +71,16 @@ impl<R: Read> Frames<R> {
         let what = "the hash of the patch's content";
         input.read_exact(&mut expected).map_err(|source| PatchError::Read { what, source })?;
         let read_bytes = (header.len() + HASH_BYTES) as u64;
-        let mut frames = Self { input, frame: Vec::new(), next: 0, expected: Some(expected), error: None, read_bytes };
+        let mut frames = Self {
+            input,
+            frame: Vec::new(),
+            next: 0,
+            expected: Some(expected),
+            error: None,
+            read_bytes,
+            count: 0,
+            content_bytes: 0,
+        };
         frames.advance(header)?;
         Ok(frames)
     }
@@ -91,6 +102,8 @@ impl<R: Read> Frames<R> {
         if hash([header, &self.frame]) != expected {
             return Err(PatchError::Damaged { at });
         }
+        self.count += 1;
+        self.content_bytes += len as u64;
         self.next = prefix + hash_len;
         self.expected = more.then(|| {
             let mut next = [0; HASH_BYTES];
@@ -106,6 +119,12 @@ impl<R: Read> Frames<R> {
     /// The first [`PatchError`] met.
     pub fn check(&mut self) -> Result<(), PatchError> {
         self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// How many frames were read so far, and the bytes that they carry.
+    #[must_use]
+    pub fn carried(&self) -> (u64, u64) {
+        (self.count, self.content_bytes)
     }
 
     /// Reads what is left, so that a damaged tail is found, and makes sure that nothing follows.

@@ -19,7 +19,7 @@ use crate::wire::WireError;
 #[derive(Debug, Error)]
 pub enum PatchError {
     /// It begins otherwise than every patch.
-    #[error("this is not a smidge patch: it begins with {found:02x?}; make one with `smidge diff`")]
+    #[error("this is not a smidge patch: it begins with \"{}\"; make one with `smidge diff`", found.escape_ascii())]
     NotAPatch {
         /// Its first bytes.
         found: [u8; 4],

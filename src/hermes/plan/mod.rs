@@ -181,7 +181,11 @@ pub fn plan(old: &[u8], new: &[u8]) -> Option<Plan> {
     try_plan(old, new).ok()
 }
 
-fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
+/// As [`plan`], with the reason where there is none.
+///
+/// # Errors
+/// [`HermesError::Form`] mostly; any other too.
+pub fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     let before = Bytecode::read(&mut &old[..])?;
     let file = Bytecode::read(&mut &new[..])?;
     if before.form != file.form {
