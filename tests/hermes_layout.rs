@@ -172,15 +172,3 @@ fn another_versions_table_does_not_decode() {
         assert!(!sample.bodies().all(|body| released.decodes(body)), "version {of} by the table of {by}");
     }
 }
-
-/// `SMIDGE_HBC` names files, with spaces between.
-#[test]
-#[ignore = "reads files of your own"]
-fn files_of_your_own_decode() {
-    let Ok(paths) = std::env::var("SMIDGE_HBC") else { return };
-    for path in paths.split(' ') {
-        let sample = Sample::open(Path::new(path));
-        let layout = choose(sample.version, sample.bodies()).expect(path);
-        println!("{path}: version {}, {:?}", sample.version, check(&sample, &layout));
-    }
-}

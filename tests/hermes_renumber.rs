@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::io;
 
 use smidge::hermes::body::read_info;
+use smidge::hermes::budget::Budget;
 use smidge::hermes::code::{Code, Isa};
 use smidge::hermes::form::{COUNTS_AT, Count, FOOTER_BYTES, Section};
 use smidge::hermes::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 use smidge::hermes::layout::{Kind, Operand, choose};
 use smidge::hermes::reader::{BUFFERS, Bytecode};
-use smidge::hermes::{Image, literals, plan, predict, sequences};
+use smidge::hermes::{Bounds, Image, literals, plan, predict, sequences};
 
 fn data(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/data/hermes/{name}.hbc", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -110,8 +111,8 @@ fn renumber(bytes: &[u8], strings: &[u32], functions: &[u32]) -> Vec<u8> {
             put(&mut out, to_at, &bytes[from_at..from_at + 4]);
         }
     }
-    let lists = sequences::collect(&mut &bytes[..], &file, &isa).unwrap();
-    let buffers = literals::renumber(&file, &lists, strings);
+    let lists = sequences::collect(&mut &bytes[..], &file, &file.buffers, &isa, &mut Budget::default()).unwrap();
+    let buffers = literals::renumber(&file.form, &file.buffers, &lists, strings);
     for (buffer, name) in buffers.iter().zip(BUFFERS) {
         if !buffer.is_empty() {
             put(&mut out, section(name).start, buffer);
@@ -192,7 +193,8 @@ impl Image for Bytes {
 fn hints(old: &[u8], new: &[u8]) -> usize {
     let plan = plan(old, new).unwrap();
     let mut image = Bytes::default();
-    predict(&mut &old[..], &plan.hints[..], &mut image, 1 << 20).unwrap();
+    let bounds = Bounds { image_bytes: 1 << 20, memory_bytes: plan.memory_bytes };
+    predict(&mut &old[..], &plan.hints[..], &mut image, bounds).unwrap();
     let content = new.len() - FOOTER_BYTES;
     assert!(plan.footer && image.0[..content] == new[..content], "the image is new");
     plan.hints.len()

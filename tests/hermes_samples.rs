@@ -5,7 +5,7 @@
 
 use std::io;
 
-use smidge::hermes::{Image, plan, predict};
+use smidge::hermes::{Bounds, HermesError, Image, Plan, plan, predict};
 
 const VERSIONS: [u32; 8] = [84, 85, 89, 90, 94, 96, 98, 99];
 
@@ -25,11 +25,18 @@ impl Image for Bytes {
     }
 }
 
+/// What a device grants for `plan`.
+fn declared(plan: &Plan) -> Bounds {
+    Bounds { image_bytes: 1 << 20, memory_bytes: plan.memory_bytes }
+}
+
+const SMALL: Bounds = Bounds { image_bytes: 1 << 14, memory_bytes: 6 << 20 };
+
 /// The hints, and the bytes of new that the image has wrong.
 fn predicted(old: &[u8], new: &[u8]) -> (usize, usize) {
     let plan = plan(old, new).expect("both are bytecode of one version");
     let mut image = Bytes::default();
-    let bytes = predict(&mut &old[..], &plan.hints[..], &mut image, 1 << 20).unwrap();
+    let bytes = predict(&mut &old[..], &plan.hints[..], &mut image, declared(&plan)).unwrap();
     image.0.resize(bytes as usize, 0);
     assert!(image.0 == plan.image, "the device's image is the planned one");
     let content = new.len() - 20;
@@ -80,7 +87,7 @@ fn bytes_changed_in_either_file_are_predicted_too_or_refused() {
         let Some(plan) = plan(&ends[0], &ends[1]) else { continue };
         planned += 1;
         let mut image = Bytes::default();
-        let bytes = predict(&mut &ends[0][..], &plan.hints[..], &mut image, 1 << 20).unwrap();
+        let bytes = predict(&mut &ends[0][..], &plan.hints[..], &mut image, declared(&plan)).unwrap();
         image.0.resize(bytes as usize, 0);
         assert!(image.0 == plan.image, "round {round}: the device's image is the planned one");
     }
@@ -102,13 +109,24 @@ fn damaged_hints_are_refused_or_make_another_image_within_bounds() {
     let (old, new) = (data("v99"), data("v99-next"));
     let hints = plan(&old, &new).unwrap().hints;
     for cut in (0..hints.len()).step_by(7) {
-        let _ = predict(&mut &old[..], &hints[..cut], &mut Bytes::default(), 1 << 14);
+        let _ = predict(&mut &old[..], &hints[..cut], &mut Bytes::default(), SMALL);
     }
     for at in (0..hints.len()).step_by(5) {
         let mut damaged = hints.clone();
         damaged[at] ^= 1 << (at % 8);
         let mut image = Bytes::default();
-        let _ = predict(&mut &old[..], &damaged[..], &mut image, 1 << 14);
+        let _ = predict(&mut &old[..], &damaged[..], &mut image, SMALL);
         assert!(image.0.len() <= 1 << 14);
+    }
+}
+
+#[test]
+fn prediction_takes_what_the_build_side_declares_and_is_refused_less() {
+    for version in VERSIONS {
+        let (old, new) = (data(&format!("v{version}")), data(&format!("v{version}-next")));
+        let plan = plan(&old, &new).unwrap();
+        let less = Bounds { memory_bytes: plan.memory_bytes - 1, ..declared(&plan) };
+        let refused = predict(&mut &old[..], &plan.hints[..], &mut Bytes::default(), less);
+        assert!(matches!(refused, Err(HermesError::Memory { .. })), "version {version}: {refused:?}");
     }
 }

@@ -9,7 +9,7 @@
 use std::io;
 
 use libfuzzer_sys::fuzz_target;
-use smidge::hermes::{Image, plan, predict};
+use smidge::hermes::{Bounds, Image, plan, predict};
 
 const SAMPLES: [[&[u8]; 2]; 8] = [
     [include_bytes!("../../tests/data/hermes/v84.hbc"), include_bytes!("../../tests/data/hermes/v84-next.hbc")],
@@ -23,7 +23,7 @@ const SAMPLES: [[&[u8]; 2]; 8] = [
 ];
 const LIMIT: u64 = 1 << 16;
 /// Enough for every sample; damaged hints may take all of it.
-const DAMAGED_LIMIT: u64 = 1 << 14;
+const DAMAGED: Bounds = Bounds { image_bytes: 1 << 14, memory_bytes: 6 << 20 };
 
 #[derive(Default)]
 struct Bytes(Vec<u8>);
@@ -51,16 +51,17 @@ fuzz_target!(|data: &[u8]| {
     let Some(plan) = plan(&old, &new) else { return };
 
     let mut image = Bytes::default();
-    let bytes = predict(&mut &old[..], &plan.hints[..], &mut image, LIMIT).expect("the device reads the hints");
+    let bounds = Bounds { image_bytes: LIMIT, memory_bytes: plan.memory_bytes };
+    let bytes = predict(&mut &old[..], &plan.hints[..], &mut image, bounds).expect("the device reads the hints");
     image.0.resize(bytes as usize, 0);
     assert!(image.0 == plan.image, "the device's image is the planned one");
 
     let mut hints = plan.hints.clone();
     let damaged = change(&mut hints, changes, 2);
     if damaged {
-        let _ = predict(&mut &old[..], &hints[..], &mut Bytes::default(), DAMAGED_LIMIT);
+        let _ = predict(&mut &old[..], &hints[..], &mut Bytes::default(), DAMAGED);
     } else if sample & 0x40 != 0 {
-        let _ = predict(&mut &new[..], &plan.hints[..], &mut Bytes::default(), DAMAGED_LIMIT);
+        let _ = predict(&mut &new[..], &plan.hints[..], &mut Bytes::default(), DAMAGED);
     }
 });
 

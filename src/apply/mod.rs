@@ -22,7 +22,7 @@ use crate::codec::range::{Coder, Decoder};
 use crate::codec::text::Guide;
 use crate::files::FileError;
 use crate::hash::Hash;
-use crate::hermes::{self, HermesError, form::FOOTER_BYTES};
+use crate::hermes::{self, Bounds, HermesError, form::FOOTER_BYTES};
 use crate::limits::Limits;
 use crate::patch::entries::{self, Content, EntriesError, Method, NewEntry};
 use crate::patch::{FRAME_BYTES, Frames, Header, PatchError};
@@ -193,11 +193,14 @@ impl ApplyError {
 /// Memory of applying beside the models and the names of files: pages of old, buffers, one frame.
 pub const FIXED_BYTES: u64 = space::SPACE_BYTES + 4 * FRAME_BYTES as u64;
 
-/// Memory that an image of bytecode takes while it is made and read, for an old file of `old_bytes`.
+/// Memory that an image of bytecode takes while it is made and read, where predicting it takes `prediction_bytes`.
 #[must_use]
-pub const fn image_bytes(old_bytes: u64) -> u64 {
-    scratch::SCRATCH_BYTES + (4 << 20) + old_bytes / 3
+pub const fn image_bytes(prediction_bytes: u64) -> u64 {
+    scratch::SCRATCH_BYTES + prediction_bytes
 }
+
+/// Memory that any prediction may take, in bytes: the first patches declared less than they need.
+const LEAST_PREDICTION_BYTES: u64 = 8 << 20;
 
 /// Applies `patch` to the file or folder `old`, and puts the result at `new`, which may be `old`.
 ///
@@ -525,11 +528,6 @@ impl Job<'_, '_> {
 
     /// Makes the image of bytecode that `entry` is coded against; its place, and whether the file ends in its own hash.
     fn image(&mut self, entry: &NewEntry, base: usize, size: u64) -> Result<(u64, bool), ApplyError> {
-        let old_bytes = self.old.entries[base].size;
-        let needed = needed(self.header) + image_bytes(old_bytes);
-        if needed > self.limits.apply_memory_bytes {
-            return Err(ApplyError::Memory { needed, limit: self.limits.apply_memory_bytes });
-        }
         let value = self.models.walk.numbers.code(&mut self.coder, 0, HINTS, [0; 4]);
         let (len, footer) = (value >> 1, value & 1 != 0);
         // Hints stand for what changed: more than new itself would have been no use.
@@ -544,12 +542,22 @@ impl Job<'_, '_> {
             }
         }
         let mut image = Scratch::create_beside(&self.target.beside())?;
-        let limit = size.saturating_mul(2).saturating_add(1 << 20);
-        let made = hermes::predict(&mut self.space.part(base), &hints[..], &mut image, limit);
+        let others = needed(self.header) + image_bytes(len);
+        let declared = self.header.apply_memory_bytes.max(others + LEAST_PREDICTION_BYTES);
+        let bounds = Bounds {
+            image_bytes: size.saturating_mul(2).saturating_add(1 << 20),
+            memory_bytes: declared.min(self.limits.apply_memory_bytes).saturating_sub(others),
+        };
+        let made = hermes::predict(&mut self.space.part(base), &hints[..], &mut image, bounds);
         if let Some(source) = self.space.take_error() {
             return Err(self.old_error("read", base, source));
         }
-        let len = made.map_err(|source| ApplyError::Hermes { path: entry.path.clone(), source })?;
+        let len = made.map_err(|source| match source {
+            HermesError::Memory { needed, .. } if declared > self.limits.apply_memory_bytes => {
+                ApplyError::Memory { needed: needed + others, limit: self.limits.apply_memory_bytes }
+            }
+            source => ApplyError::Hermes { path: entry.path.clone(), source },
+        })?;
         Ok((self.space.append_image(image, len), footer))
     }
 

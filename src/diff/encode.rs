@@ -137,7 +137,7 @@ impl<'a> Job<'a> {
                     let place = space.append(&plan.image, &plan.tags);
                     debug_assert_eq!(place, route.parts[0].place);
                     code(&mut coder, &mut models, &mut space, 0, &file.bytes[..file.body_len()]);
-                    memory = memory.max(base_memory + image_bytes(file.base_bytes));
+                    memory = memory.max(base_memory + image_bytes(plan.memory_bytes + plan.hints.len() as u64));
                 }
                 (_, Some(repacked)) if route.method == Method::Repacked => {
                     let numbers = &mut models.walk.numbers;

@@ -27,8 +27,6 @@ pub struct Coded<'a> {
     pub bytes: &'a [u8],
     /// The old file that it was made from.
     pub base: Option<usize>,
-    /// Bytes of that.
-    pub base_bytes: u64,
     /// The prediction from bytecode.
     pub plan: Option<hermes::Plan>,
     /// Both files taken apart.
@@ -58,7 +56,7 @@ impl<'a> Coded<'a> {
         let bytes = new.content(index);
         let was = base.map_or(&[][..], |base| old.content(base));
         if !looks_inside {
-            return Self { index, bytes, base, base_bytes: was.len() as u64, plan: None, repacked: None };
+            return Self { index, bytes, base, plan: None, repacked: None };
         }
         let plan = base.and_then(|_| hermes::plan(was, bytes));
         let path = &new.tree.entries[index].path;
@@ -68,7 +66,7 @@ impl<'a> Coded<'a> {
             let new = repack::unpack_proven(bytes, path, MOST_UNPACKED)?;
             (repack::sniff(was, path) == Some(kind)).then_some(Repacked { old, new })
         });
-        Self { index, bytes, base, base_bytes: was.len() as u64, plan, repacked }
+        Self { index, bytes, base, plan, repacked }
     }
 
     /// Bytes that are coded against a prediction: all but a hash that follows from the rest.
@@ -134,7 +132,15 @@ impl Job<'_> {
     /// The ways worth trying first, the likeliest foremost.
     #[must_use]
     pub fn ways(&self) -> Vec<Way> {
-        let (best, plain) = (self.methods(), self.plain_methods());
+        let (best, mut plain) = (self.methods(), self.plain_methods());
+        if self.effort != Effort::Max {
+            // Half of the time would go into finding out that plain edits are several times as large.
+            for (method, file) in plain.iter_mut().zip(&self.coded) {
+                if file.plan.as_ref().is_some_and(|plan| plan.is_sure(file.bytes)) {
+                    *method = Method::Hermes;
+                }
+            }
+        }
         let mut ways = vec![(best.clone(), Costs::TEXT)];
         if best != plain {
             ways.push((plain, Costs::TEXT));

@@ -20,6 +20,8 @@ use super::teacher::Teacher;
 
 /// The most bytes behind the entries that are told as pieces of old.
 const MAX_TAIL: u64 = 1 << 20;
+/// Memory of a record.
+const RECORD_BYTES: u64 = 2 * size_of::<Record>() as u64;
 /// The most records of one function; more than there are bytes in any body.
 const MAX_RECORDS: usize = 1 << 24;
 
@@ -120,6 +122,8 @@ impl Debug {
         limit: u64,
     ) -> Result<Vec<u32>, HermesError> {
         let mapped = stood.is_some();
+        let read = stood.as_ref().map_or(0, |stood| stood.records.len());
+        hints.budget.pass(RECORD_BYTES * read as u64)?;
         let mut guess = stood.unwrap_or_else(|| Locations { others: self.others.clone(), ..Locations::default() });
         guess.others.resize(form.debug_words - 1, 0);
         let line = guess.start.map_or(0, |start| start[0]);
@@ -170,6 +174,7 @@ impl Debug {
         let mut words = vec![if has { self.bytes as u32 } else { NO_OFFSET }];
         words.extend_from_slice(&coded.others);
         self.bytes += self.entry.len() as u64;
+        hints.budget.hold(self.entry.len() as u64 + 4 * words.len() as u64)?;
         if self.bytes > limit.min(NO_OFFSET.into()) {
             return Err(HermesError::TooLarge { needed: self.bytes, limit });
         }
@@ -247,6 +252,7 @@ impl Debug {
                 }
                 let told = record.unwrap_or_default();
                 let record = self.code_record(hints, form, told, stands, instruction.opcode, instruction.at)?;
+                hints.budget.hold(RECORD_BYTES)?;
                 coded.records.push(record);
                 (self.before, self.last) = (self.last, record);
                 (next, many) = (next + 1, many + 1);
@@ -256,6 +262,7 @@ impl Debug {
                 }
             }
         }
+        hints.budget.free(RECORD_BYTES * coded.records.len() as u64);
         Ok(coded)
     }
 
@@ -331,6 +338,7 @@ pub fn code_section<C: Coder>(
 ) -> Result<(Vec<u8>, Vec<u8>), HermesError> {
     let mut part = |from: u64, to: u64, new: Option<&[u8]>| {
         let mut stood = Vec::new();
+        hints.budget.hold(to - from)?;
         read_exact(old, from, to - from, &mut stood)?;
         splice::code(hints, &stood, new, teacher, limit).map(|(bytes, _)| bytes)
     };

@@ -38,6 +38,17 @@ pub enum HermesError {
         /// The bound.
         limit: u64,
     },
+    /// The prediction would take more memory than the patch declares, or than it may.
+    #[error(
+        "predicting the bytecode takes {needed} bytes of memory, {limit} are declared or allowed; raise the limit, or \
+         ask for the full release"
+    )]
+    Memory {
+        /// What it needs.
+        needed: u64,
+        /// What it may have.
+        limit: u64,
+    },
     /// The instruction layout in the hints is damaged.
     #[error(transparent)]
     Layout(#[from] LayoutError),

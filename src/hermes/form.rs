@@ -100,6 +100,16 @@ const TO_96: &[Field] = &[
     field(13, 0, 8, 1),
     field(14, 0, 8, 1),
 ];
+/// Version 97: offset, parameters, size, name, frame, read caches, write caches.
+const IN_97: &[Field] = &[
+    field(0, 0, 25, 4),
+    field(0, 25, 7, 4),
+    field(4, 0, 15, 4),
+    field(4, 15, 17, 4),
+    field(8, 0, 8, 4),
+    field(9, 0, 8, 1),
+    field(10, 0, 8, 1),
+];
 /// Version 98: offset, parameters, loop depth, size, name, number and non-pointer registers, frame, read, write,
 /// new-object and private-name caches.
 const IN_98: &[Field] = &[
@@ -149,6 +159,9 @@ pub struct Form {
     pub name_field: usize,
     /// See `size_field`; none where the info is found through the large header.
     pub info_field: Option<usize>,
+    /// Bits of the place of a large header that stand in the first field of the small one. Those above stand in the
+    /// info's field, or in the name's where there is none.
+    pub place_bits: u32,
     /// 32-bit words of offsets into the debug info that a function with debug info has.
     pub debug_words: usize,
 }
@@ -164,19 +177,14 @@ impl Form {
             size_field: 2,
             name_field: 3,
             info_field: Some(4),
+            place_bits: 16,
             debug_words: if version < 91 { 2 } else { 3 },
         };
-        let new = Self {
-            fields: IN_98,
-            small_bytes: 12,
-            size_field: 3,
-            name_field: 4,
-            info_field: None,
-            debug_words: 1,
-            ..old
-        };
+        let between = Self { fields: IN_97, small_bytes: 12, info_field: None, debug_words: 2, ..old };
+        let new = Self { fields: IN_98, size_field: 3, name_field: 4, place_bits: 24, debug_words: 1, ..between };
         match version {
             84..=96 => vec![old],
+            97 => vec![between],
             98 => vec![new, Self { fields: FROM_99, ..new }],
             99 => vec![Self { fields: FROM_99, ..new }, new],
             _ => Vec::new(),
@@ -189,6 +197,12 @@ impl Form {
         self.version >= 97
     }
 
+    /// Whether string ids below 256 in literals take one byte; otherwise that kind is undefined, and they take two.
+    #[must_use]
+    pub const fn has_byte_strings(&self) -> bool {
+        self.version <= 97
+    }
+
     /// The numbers of the file header, in order.
     #[must_use]
     pub fn counts(&self) -> Vec<Count> {
@@ -199,7 +213,10 @@ impl Form {
         }
         counts.extend([RegExps, RegExpBytes]);
         if self.has_shapes() {
-            counts.extend([ValueBytes, KeyBytes, Shapes, StringSwitches]);
+            counts.extend([ValueBytes, KeyBytes, Shapes]);
+            if self.version >= 98 {
+                counts.push(StringSwitches);
+            }
         } else {
             counts.extend([ArrayBytes, KeyBytes, ValueBytes]);
         }

@@ -62,10 +62,8 @@ impl Function {
         if flags & OVERFLOWED != 0 {
             let fields = function.fields;
             function = Self { large: true, ..Self::default() };
-            function.info = match form.info_field {
-                Some(info) => fields[info] << 16 | fields[0] & 0xffff,
-                None => fields[form.name_field] << 24 | fields[0] & 0xff_ffff,
-            };
+            let above = fields[form.info_field.unwrap_or(form.name_field)];
+            function.info = above << form.place_bits | fields[0] & ((1 << form.place_bits) - 1);
         } else if let Some(info) = form.info_field {
             function.info = function.fields[info];
         }
@@ -110,14 +108,14 @@ impl Function {
                     // The compiler fills fields in until one does not fit, and leaves those behind it zero.
                     kept = self.first_overflow(form);
                     fields.iter_mut().skip(kept).for_each(|value| *value = 0);
-                    fields[0] = self.info & 0xffff;
-                    fields[info] = self.info >> 16;
+                    fields[0] = self.info & ((1 << form.place_bits) - 1);
+                    fields[info] = self.info >> form.place_bits;
                     kept = kept.max(info + 1);
                 }
                 None => {
                     fields = [0; MAX_FIELDS];
-                    fields[0] = self.info & 0xff_ffff;
-                    fields[form.name_field] = self.info >> 24;
+                    fields[0] = self.info & ((1 << form.place_bits) - 1);
+                    fields[form.name_field] = self.info >> form.place_bits;
                     flags = OVERFLOWED;
                 }
             }
@@ -151,7 +149,7 @@ mod tests {
 
     #[test]
     fn headers_read_back_in_either_form() {
-        for form in [84, 96, 98, 99].into_iter().flat_map(Form::candidates) {
+        for form in [84, 96, 97, 98, 99].into_iter().flat_map(Form::candidates) {
             let mut function = Function { flags: HAS_HANDLERS, ..Function::default() };
             for (i, (value, field)) in function.fields.iter_mut().zip(form.fields).enumerate() {
                 *value = (i as u32 * 37 + 5) & (u32::MAX >> (32 - u32::from(field.bits)));

@@ -6,7 +6,7 @@ use crate::codec::range::Coder;
 
 use super::HermesError;
 use super::code::Isa;
-use super::form::Form;
+use super::form::{Count, Form};
 use super::hints::{Flag, Hints, Sort};
 use super::layout::Kind;
 use super::literals::Use;
@@ -28,7 +28,7 @@ pub struct FunctionRun {
 /// What the references of old become in new.
 #[derive(Debug)]
 pub struct Numbering<'a> {
-    /// Old, parsed.
+    /// Old, parsed, without its literals.
     pub old: &'a Bytecode,
     /// How both files' instructions are laid out.
     pub isa: &'a Isa,
@@ -89,11 +89,9 @@ impl Numbering<'_> {
         self.places[buffer_of(kind)?].as_ref()?.next()
     }
 
-    /// Learns what a literal's place became where that was not as predicted.
-    pub fn learn(&mut self, kind: Kind, old: u32, new: u32) {
-        if matches!(kind, Kind::ArrayBuffer | Kind::KeyBuffer | Kind::ValueBuffer) {
-            self.learned.insert((kind as u8, old), new);
-        }
+    /// Learns what a literal's place became where that was not as predicted; whether that is one more.
+    pub fn learn(&mut self, kind: Kind, old: u32, new: u32) -> bool {
+        buffer_of(kind).is_some() && self.learned.insert((kind as u8, old), new).is_none()
     }
 
     /// The form of both files.
@@ -124,7 +122,8 @@ pub fn code<C: Coder>(
 ) -> Result<Vec<u32>, HermesError> {
     let lesson = if teacher.new().is_some() { teacher.functions(numbering) } else { Vec::new() };
     let mut lesson = lesson.iter();
-    let old_count = numbering.old.functions.len();
+    let old_count = numbering.old.count(Count::Functions) as usize;
+    hints.budget.hold(4 * (count as u64 + old_count as u64))?;
     let mut bases = Vec::new();
     let mut next = 0u32;
     let mut after_new = false;

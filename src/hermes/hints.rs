@@ -11,6 +11,7 @@ use crate::codec::range::Coder;
 use crate::codec::table::Table;
 
 use super::HermesError;
+use super::budget::{Budget, TEXT_BYTES};
 
 /// What kind of decision a flag is; each has odds of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,8 @@ const DECISION_PACE: Pace = Pace { first: 1680, last: 200, limit: 1000 };
 pub struct Hints<C> {
     /// The arithmetic coder.
     pub coder: C,
+    /// What coding may take.
+    pub budget: Budget,
     flags: Box<[Chance]>,
     numbers: Numbers,
     decisions: Net<DECISION_CONTEXTS, 16>,
@@ -101,6 +104,7 @@ impl<C: Coder> Hints<C> {
     pub fn new(coder: C) -> Self {
         Self {
             coder,
+            budget: Budget::default(),
             flags: vec![Chance::of(6_000); FLAGS * VARIANTS].into_boxed_slice(),
             numbers: Numbers::default(),
             decisions: Net::new([DECISIONS * 16, 256], DECISIONS, DECISION_PACE),
@@ -182,6 +186,17 @@ impl<C: Coder> Hints<C> {
     pub fn text(&mut self, byte: u8, aligned: Aligned) -> u8 {
         let text = self.text.get_or_insert_with(|| Box::new(Literals::new(TEXT_BITS, RING_BITS)));
         text.code(&mut self.coder, byte, Part::Inserted, aligned)
+    }
+
+    /// No instruction follows: their models are given up.
+    pub fn end_bytes(&mut self) {
+        self.operands = None;
+    }
+
+    /// No text follows: its models are given up.
+    pub fn end_text(&mut self) {
+        self.text = None;
+        self.budget.free(TEXT_BYTES);
     }
 
     /// Takes in the end of a copied text, as the past of the text that follows.

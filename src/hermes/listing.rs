@@ -21,18 +21,36 @@ const GROUPS: [usize; 2] = [255, 65_535];
 /// One string of the list, by where its text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
-    /// The text in the list's own store, or in old's storage.
-    entry: StringEntry,
-    identifier: bool,
-    group: u8,
+    /// Where the text begins in the list's own store, or in old's storage.
+    offset: u32,
+    /// Its length, and in the highest bit whether it is UTF-16.
+    length: u32,
     /// The id in old's table, or [`NONE`].
     old: u32,
 }
+
+const WIDE: u32 = 1 << 31;
+
+impl Item {
+    fn new(entry: StringEntry, old: u32) -> Self {
+        let wide = if entry.wide { WIDE } else { 0 };
+        Self { offset: entry.offset, length: entry.length & !WIDE | wide, old }
+    }
+
+    fn entry(&self) -> StringEntry {
+        StringEntry { offset: self.offset, length: self.length & !WIDE, wide: self.length & WIDE != 0 }
+    }
+}
+
+/// Memory of an item of a list.
+const ITEM_BYTES: u64 = size_of::<Item>() as u64;
 
 /// The list, and the texts that are not in old.
 #[derive(Debug, Default)]
 pub struct Listing {
     items: Vec<Item>,
+    /// How many there are of each group, without and with identifiers.
+    counts: [u32; 6],
     texts: Vec<u8>,
     /// Bytes that all strings together may take before they are packed.
     limit: u64,
@@ -58,15 +76,11 @@ fn units(text: &[u8], wide: bool) -> impl Iterator<Item = u16> {
 /// The list that `file`'s table was made from.
 pub fn list(file: &Bytecode) -> Vec<Item> {
     let identifiers = file.identifiers();
-    let item = |(id, (&entry, &identifier)): (usize, (&StringEntry, &bool))| Item {
-        entry,
-        identifier,
-        group: group_of(id),
-        old: id as u32,
-    };
-    let mut items: Vec<Item> = file.strings.iter().zip(&identifiers).enumerate().map(item).collect();
-    let text = |item: &Item| (item.entry.text(&file.storage), item.entry.wide);
-    items.sort_by(|a, b| (a.group, a.identifier).cmp(&(b.group, b.identifier)).then_with(|| compare(text(a), text(b))));
+    let item = |(id, &entry): (usize, &StringEntry)| Item::new(entry, id as u32);
+    let mut items: Vec<Item> = file.strings.iter().enumerate().map(item).collect();
+    let class = |item: &Item| (group_of(item.old as usize), identifiers[item.old as usize]);
+    let text = |item: &Item| (item.entry().text(&file.storage), item.entry().wide);
+    items.sort_by(|a, b| class(a).cmp(&class(b)).then_with(|| compare(text(a), text(b))));
     items
 }
 
@@ -101,12 +115,10 @@ pub fn code<C: Coder>(
     told_counts: [u32; 6],
     limit: u64,
 ) -> Result<Listing, HermesError> {
+    hints.budget.hold(ITEM_BYTES * old.strings.len() as u64)?;
     let before = list(old);
     // How many strings each group and kind has.
-    let mut counts = [0u32; 6];
-    for item in &before {
-        counts[usize::from(item.group) * 2 + usize::from(item.identifier)] += 1;
-    }
+    let mut counts = counts(old);
     let mut total = 0u64;
     for (i, count) in counts.iter_mut().enumerate() {
         *count = hints.near(told_counts[i], *count, Sort::Kinds, [100, i as u32, 0, 0])?;
@@ -115,8 +127,12 @@ pub fn code<C: Coder>(
     if total > limit / 4 {
         return Err(HermesError::TooLarge { needed: total, limit: limit / 4 });
     }
+    hints.budget.hold(ITEM_BYTES * total)?;
     let total = total as usize;
     let mut listing = Listing { limit: limit.saturating_mul(2).min(u32::MAX.into()), ..Listing::default() };
+    listing.items.reserve_exact(total);
+    // Damaged hints may name a long string of old ever again.
+    let mut bytes = 0u64;
     let mut told = told.iter();
     let mut next = 0;
     let wrong = HermesError::Hints { what: "a list of strings that does not add up" };
@@ -133,6 +149,8 @@ pub fn code<C: Coder>(
             return Err(wrong);
         }
         listing.items.extend_from_slice(&before[next..next + keep]);
+        bytes += before[next..next + keep].iter().map(|item| item.entry().bytes()).sum::<u64>();
+        listing.check(bytes)?;
         next += keep;
         if listing.items.len() == total {
             break;
@@ -149,19 +167,12 @@ pub fn code<C: Coder>(
             let came = change.come.get(i);
             let item = code_item(hints, old, &before, (here, skip, i), next, came, &mut listing)?;
             listing.items.push(item);
+            bytes += item.entry().bytes();
+            listing.check(bytes)?;
         }
     }
-    // Damaged hints may name a long string of old ever again.
-    listing.check(listing.items.iter().map(|item| item.entry.bytes()).sum())?;
-    // Groups and kinds follow from the counts.
-    let mut place = 0;
-    for (i, &count) in counts.iter().enumerate() {
-        for item in &mut listing.items[place..place + count as usize] {
-            item.group = i as u8 / 2;
-            item.identifier = i % 2 == 1;
-        }
-        place += count as usize;
-    }
+    hints.budget.free(ITEM_BYTES * before.len() as u64);
+    listing.counts = counts;
     Ok(listing)
 }
 
@@ -187,21 +198,22 @@ fn code_item<C: Coder>(
     let (text, wide) = if let Some(Come::Fresh(text, wide)) = told { (&text[..], *wide) } else { none };
     let wide = hints.flag(wide, Flag::Wide, 0);
     // Most like it: the string before it, and the one that went from here or else the one that follows.
-    let previous: Vec<u8> = listing.items.last().map_or(Vec::new(), |last| listing.text(last, old).0.to_vec());
+    let previous = listing.items.last().map_or(&[][..], |last| listing.text(last, old).0);
     let other = if number < gone_count { gone + number } else { next };
-    let other: Vec<u8> = before.get(other).map_or(Vec::new(), |item| item.entry.text(&old.storage).to_vec());
+    let other = before.get(other).map_or(&[][..], |item| item.entry().text(&old.storage));
     let common = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    let shared = common(text, &previous) as u32;
-    let both = common(&other, &previous).min(20) as u32;
+    let shared = common(text, previous) as u32;
+    let both = common(&other[..other.len().min(20)], previous) as u32;
     let gap = u32::from(number < gone_count);
     let shared = hints.number(shared, Sort::Keep, [102, both, gap, u32::from(wide)])? as usize;
     let mut written = previous.get(..shared).ok_or(HermesError::Hints { what: "a string beyond its end" })?.to_vec();
+    hints.budget.pass(written.len() as u64)?;
     hints.copied(b"\0");
     hints.copied(&written);
     let start = listing.texts.len();
     // The end is a zero; a zero inside is doubled with a one, an end with a zero more.
     let mut at = shared;
-    let mut in_step = common(&written, &other) == written.len();
+    let mut in_step = common(&written, other) == written.len();
     loop {
         let told = text.get(at).copied().unwrap_or_default();
         let stands = if in_step { other.get(at).copied().unwrap_or_default() } else { 0 };
@@ -217,10 +229,11 @@ fn code_item<C: Coder>(
         at += 1;
         listing.check((start + written.len()) as u64)?;
     }
+    hints.budget.hold(2 * written.len() as u64)?;
     listing.texts.extend_from_slice(&written);
     let length = (written.len() >> u32::from(wide)) as u32;
     let entry = StringEntry { offset: start as u32, length, wide };
-    Ok(Item { entry, identifier: false, group: 0, old: NONE })
+    Ok(Item::new(entry, NONE))
 }
 
 impl Listing {
@@ -230,7 +243,17 @@ impl Listing {
 
     fn text<'a>(&'a self, item: &Item, old: &'a Bytecode) -> (&'a [u8], bool) {
         let store = if item.old == NONE { &self.texts } else { &old.storage };
-        (item.entry.text(store), item.entry.wide)
+        (item.entry().text(store), item.entry().wide)
+    }
+
+    /// Memory that [`Listing::build`] takes, and of what it gives back, in bytes.
+    #[must_use]
+    pub fn build_bytes(&self, old: &Bytecode) -> [u64; 2] {
+        let (count, texts) = (self.items.len() as u64, self.items.iter().map(|item| item.entry().bytes()).sum::<u64>());
+        let built = texts + (size_of::<StringEntry>() as u64 + 1) * count + 4 * old.strings.len() as u64;
+        // The strings one behind the other, and what packs them; then what comes of it.
+        let pack = packing::pack_bytes(texts, count);
+        [texts + 4 * count + if pack > built { pack } else { built }, built]
     }
 
     /// Packs the strings and numbers them; `None` where they repeat themselves too much for that.
@@ -239,8 +262,9 @@ impl Listing {
         // Narrow strings in bytes, wide ones in units, each packed on its own, the wide ones behind.
         let (mut narrow, mut wide) = (Vec::new(), Vec::new());
         let (mut narrow_starts, mut wide_starts) = (vec![0u32], vec![0u32]);
-        let sum =
-            |wide: bool| self.items.iter().filter(move |item| item.entry.wide == wide).map(|item| item.entry.length);
+        let sum = |wide: bool| {
+            self.items.iter().filter(move |item| item.entry().wide == wide).map(|item| item.entry().length)
+        };
         narrow.reserve_exact(sum(false).sum::<u32>() as usize);
         wide.reserve_exact(sum(true).sum::<u32>() as usize);
         for item in &self.items {
@@ -262,29 +286,31 @@ impl Listing {
         let wide_at = storage.len() as u32;
         storage.extend(wide.storage.iter().flat_map(|unit| unit.to_le_bytes()));
         let (mut narrow_offsets, mut wide_offsets) = (offsets.into_iter(), wide.offsets.into_iter());
-        let mut rows: Vec<(u8, bool, StringEntry, u32)> = Vec::with_capacity(self.items.len());
+        let mut classes =
+            (0..6u8).zip(self.counts).flat_map(|(class, count)| std::iter::repeat_n(class, count as usize));
+        let mut rows: Vec<(u8, StringEntry, u32)> = Vec::with_capacity(self.items.len());
         for item in &self.items {
-            let offset = if item.entry.wide {
+            let offset = if item.entry().wide {
                 wide_offsets.next().map_or(0, |offset| wide_at + 2 * offset)
             } else {
                 narrow_offsets.next().unwrap_or_default()
             };
-            rows.push((item.group, item.identifier, StringEntry { offset, ..item.entry }, item.old));
+            rows.push((classes.next().unwrap_or_default(), StringEntry { offset, ..item.entry() }, item.old));
         }
-        rows.sort_unstable_by_key(|&(group, identifier, entry, _)| (group, identifier, entry.offset, entry.length));
+        rows.sort_unstable_by_key(|&(class, entry, _)| (class, entry.offset, entry.length));
         let mut strings = Strings {
             storage,
-            entries: rows.iter().map(|row| row.2).collect(),
+            entries: rows.iter().map(|row| row.1).collect(),
             kinds: Vec::new(),
             map: vec![NONE; old.strings.len()],
             fresh: vec![false; rows.len()],
         };
-        for (id, &(_, identifier, _, was)) in rows.iter().enumerate() {
+        for (id, &(class, _, was)) in rows.iter().enumerate() {
             match strings.map.get_mut(was as usize) {
                 Some(to) => *to = id as u32,
                 None => strings.fresh[id] = true,
             }
-            let kind = if identifier { IDENTIFIER_KIND } else { 0 };
+            let kind = if class % 2 == 1 { IDENTIFIER_KIND } else { 0 };
             match strings.kinds.last_mut() {
                 Some(run) if *run & IDENTIFIER_KIND == kind => *run += 1,
                 _ => strings.kinds.push(kind | 1),
@@ -310,10 +336,10 @@ pub fn counts(file: &Bytecode) -> [u32; 6] {
 pub fn describes(file: &Bytecode) -> bool {
     let items = list(file);
     // Strings of a hostile file may overlap without end.
-    if items.iter().map(|item| item.entry.bytes()).sum::<u64>() > file.file_bytes.saturating_mul(4) {
+    if items.iter().map(|item| item.entry().bytes()).sum::<u64>() > file.file_bytes.saturating_mul(4) {
         return false;
     }
-    let built = Listing { items, ..Listing::default() }.build(file);
+    let built = Listing { items, counts: counts(file), ..Listing::default() }.build(file);
     built.is_some_and(|built| {
         built.storage == file.storage && built.entries == file.strings && built.kinds == file.kinds
     })
@@ -326,16 +352,19 @@ pub fn changes(old: &Bytecode, new: &Bytecode) -> Vec<Change> {
     let (before, after) = (list(old), list(new));
     let mut places: HashMap<(&[u8], bool), u32> = HashMap::with_capacity(before.len());
     for (index, item) in before.iter().enumerate() {
-        places.insert((item.entry.text(&old.storage), item.entry.wide), index as u32);
+        places.insert((item.entry().text(&old.storage), item.entry().wide), index as u32);
     }
-    let class = |item: &Item| (item.group, item.identifier);
+    let kinds = [old.identifiers(), new.identifiers()];
+    let class = |item: &Item, kinds: &[bool]| (group_of(item.old as usize), kinds[item.old as usize]);
     let came: Vec<Option<u32>> =
-        after.iter().map(|item| places.get(&(item.entry.text(&new.storage), item.entry.wide)).copied()).collect();
+        after.iter().map(|item| places.get(&(item.entry().text(&new.storage), item.entry().wide)).copied()).collect();
     // Both lists are sorted, so what stays in its class keeps its order; what moves is told apart by that.
     let pairs: Vec<(usize, usize)> = came
         .iter()
         .enumerate()
-        .filter_map(|(j, &i)| i.map(|i| (i as usize, j)).filter(|&(i, j)| class(&before[i]) == class(&after[j])))
+        .filter_map(|(j, &i)| {
+            i.map(|i| (i as usize, j)).filter(|&(i, j)| class(&before[i], &kinds[0]) == class(&after[j], &kinds[1]))
+        })
         .collect();
     let mut stays = super::plan::ascending(&pairs);
     stays.push((before.len(), after.len()));
@@ -346,7 +375,7 @@ pub fn changes(old: &Bytecode, new: &Bytecode) -> Vec<Change> {
         if to_i > i || to_j > j {
             let come = (j..to_j).map(|j| match came[j] {
                 Some(index) => Come::Moved(index),
-                None => Come::Fresh(after[j].entry.text(&new.storage).to_vec(), after[j].entry.wide),
+                None => Come::Fresh(after[j].entry().text(&new.storage).to_vec(), after[j].entry().wide),
             });
             changes.push(Change { keep, skip: (to_i - i) as u32, come: come.collect() });
             keep = 0;
@@ -370,5 +399,10 @@ pub fn code_strings<C: Coder>(
 ) -> Result<Strings, HermesError> {
     let (changes, counts) = teacher.new().map_or((Vec::new(), [0; 6]), |new| (teacher.listing(old), counts(new)));
     let listing = code(hints, old, &changes, counts, limit)?;
+    let [during, built] = listing.build_bytes(old);
+    hints.budget.pass(during)?;
+    let items = ITEM_BYTES * listing.items.len() as u64 + 2 * listing.texts.len() as u64;
+    hints.budget.free(items);
+    hints.budget.hold(built)?;
     listing.build(old).ok_or(HermesError::Hints { what: "strings that repeat themselves" })
 }

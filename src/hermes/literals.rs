@@ -7,7 +7,6 @@
 use super::code::{HAS_LITERAL, Instruction, Isa, value};
 use super::form::Form;
 use super::layout::Kind;
-use super::reader::Bytecode;
 use super::rows::NONE;
 use super::sequences::Literal;
 
@@ -25,8 +24,7 @@ const fn width(form: &Form, kind: u8) -> usize {
         0x30 => 8,
         LONG_STRING | 0x70 => 4,
         SHORT_STRING => 2,
-        // From version 97 this is the kind of undefined.
-        BYTE_STRING if !form.has_shapes() => 1,
+        BYTE_STRING if form.has_byte_strings() => 1,
         _ => 0,
     }
 }
@@ -93,14 +91,14 @@ pub fn run(form: &Form, buffer: &[u8], at: usize) -> Option<Run> {
 
 /// Old's buffers with the string ids that new has, as far as they fit their width. `lists` are the literals in them.
 #[must_use]
-pub fn renumber(file: &Bytecode, lists: &[Vec<Literal>; 3], strings: &[u32]) -> [Vec<u8>; 3] {
-    let mut out = file.buffers.clone();
-    for ((from, to), list) in file.buffers.iter().zip(&mut out).zip(lists) {
+pub fn renumber(form: &Form, buffers: &[Vec<u8>; 3], lists: &[Vec<Literal>; 3], strings: &[u32]) -> [Vec<u8>; 3] {
+    let mut out = buffers.clone();
+    for ((from, to), list) in buffers.iter().zip(&mut out).zip(lists) {
         for literal in list {
             let (mut at, end) = (literal.at as usize, literal.at as usize + literal.bytes as usize);
             while at < end {
-                let Some(run) = run(&file.form, from, at) else { break };
-                let bytes = width(&file.form, run.kind);
+                let Some(run) = run(form, from, at) else { break };
+                let bytes = width(form, run.kind);
                 let holds_strings = matches!(run.kind, LONG_STRING | SHORT_STRING | BYTE_STRING) && bytes > 0;
                 if holds_strings {
                     for place in (run.start..run.end).step_by(bytes) {
@@ -146,7 +144,7 @@ pub fn rewrite(form: &Form, content: &[u8], strings: &[u32]) -> Vec<u8> {
                 id = value.iter().rev().fold(0u32, |id, &byte| id << 8 | u32::from(byte));
                 id = strings.get(id as usize).copied().filter(|&to| to != NONE).unwrap_or(id);
                 kind = match id {
-                    0..=0xff if !form.has_shapes() => BYTE_STRING,
+                    0..=0xff if form.has_byte_strings() => BYTE_STRING,
                     0..=0xffff => SHORT_STRING,
                     _ => LONG_STRING,
                 };

@@ -10,12 +10,15 @@
 //! functions ([`functions`]) and their bodies ([`body`]); the places of all of them then follow.
 
 pub mod body;
+pub mod budget;
 pub mod code;
 pub mod debug;
 mod error;
 pub mod form;
 pub mod function;
 pub mod functions;
+pub mod head;
+pub mod heads;
 pub mod hints;
 pub mod info;
 pub mod layout;
@@ -31,6 +34,7 @@ pub mod plan;
 pub mod predict;
 pub mod reader;
 pub mod rows;
+pub mod sections;
 pub mod sequences;
 pub mod splice;
 pub mod strings;
@@ -46,16 +50,31 @@ pub use error::HermesError;
 pub use plan::{Plan, plan, try_plan};
 pub use predict::Image;
 
+/// What a prediction may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of the image.
+    pub image_bytes: u64,
+    /// Memory, in bytes: see [`Plan::memory_bytes`].
+    pub memory_bytes: u64,
+}
+
 /// Computes the image from `old` and `hints`, which end where `hints` ends, into `image`, and gives back its length.
 ///
-/// Takes about 5 MiB and as much as old's tables and strings twice in memory (9 MiB for a file of 4.5 MB whose strings
-/// changed), and time that grows with old and hints.
+/// Takes about 4.5 MiB and as much as old's tables and strings twice in memory, and time that is linear in old, the hints
+/// and the bound of the image.
 ///
 /// # Errors
 /// [`HermesError`]: where old is not what the hints were made for, where the hints are damaged, and where the image
-/// would take more than `limit` bytes. What was put into `image` is then of no use.
-pub fn predict(old: &mut impl Old, hints: impl Read, image: &mut impl Image, limit: u64) -> Result<u64, HermesError> {
+/// or the memory would exceed `bounds`, before it is allocated. What was put into `image` is then of no use.
+pub fn predict(
+    old: &mut impl Old,
+    hints: impl Read,
+    image: &mut impl Image,
+    bounds: Bounds,
+) -> Result<u64, HermesError> {
     let mut hints = hints::Hints::new(Decoder::new(hints));
-    let tally = predict::run(&mut hints, old, &teacher::Absent, None, image, limit, |_| 0)?;
+    hints.budget = budget::Budget::of(bounds.memory_bytes, predict::work(old.len(), bounds.image_bytes));
+    let tally = predict::run(&mut hints, old, &teacher::Absent, None, image, bounds.image_bytes, |_| 0)?;
     Ok(tally.image_bytes)
 }

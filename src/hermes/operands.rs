@@ -88,7 +88,7 @@ pub struct Past {
 impl Default for Past {
     fn default() -> Self {
         Self {
-            opcodes: Vec::new(),
+            opcodes: Vec::with_capacity(PAST_BYTES),
             opcode_index: Index::default(),
             opcode_match: 0,
             opcode_trust: 0,

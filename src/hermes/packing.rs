@@ -17,8 +17,10 @@ const WINDOW: usize = 256;
 /// Places of repeats that may be.
 const MOST_REPEATS: usize = 1 << 15;
 const MULTIPLIER: u64 = 0x2545_F491_4F6C_DD1D;
-/// Suffixes that are sorted at a time: 16 bytes each. A single first character may have more.
+/// Suffixes that are sorted at a time, at least: 16 bytes each. A single first character may have more.
 const AT_A_TIME: u32 = 1 << 15;
+/// Each time all strings are gone through, so that there are not many more times than this.
+const BATCHES: u64 = 32;
 const NONE: u32 = u32::MAX;
 
 /// Where the strings of a list lie.
@@ -47,11 +49,11 @@ struct Suffix {
 
 /// The overlap of a string's beginning with the ends of others.
 struct Overlap {
-    units: u32,
     after: u32,
-    /// The strings that end so, in `owners`.
-    first: u32,
-    count: u32,
+    /// Where the strings that end so stand in `owners`: there is first how many, and how many of them are never free
+    /// again.
+    list: u32,
+    units: u16,
 }
 
 #[derive(Clone, Copy)]
@@ -134,9 +136,17 @@ pub fn pack<T: Unit>(text: &[T], starts: &[u32]) -> Option<Packed<T>> {
     let mut overlaps: Vec<Overlap> = Vec::with_capacity(count as usize * 9 / 4);
     let mut owners: Vec<u32> = Vec::new();
     search(&strings, count, &mut plans, &mut overlaps, &mut owners);
-    chain(&mut plans, &overlaps, &owners);
+    chain(&mut plans, &overlaps, &mut owners);
     drop((overlaps, owners));
     Some(lay(&strings, count, &plans))
+}
+
+/// Memory that packing `count` strings of `units` units takes beside them, in bytes; of real strings.
+#[must_use]
+pub const fn pack_bytes(units: u64, count: u64) -> u64 {
+    let at_a_time = if units / BATCHES > AT_A_TIME as u64 { units / BATCHES } else { AT_A_TIME as u64 };
+    // Beginnings, first units, plans, overlaps, their owners; suffixes, of which one class may be more than is due.
+    count * (8 + 8 + 20 + 27 + 12) + at_a_time * 24
 }
 
 /// Whether many places begin with as many units as occur elsewhere.
@@ -179,6 +189,7 @@ fn search<T: Unit>(
     let mut firsts: Vec<u32> = (0..count).filter_map(|index| strings.get(index).first().map(|&u| u.into())).collect();
     firsts.sort_unstable();
     firsts.dedup();
+    firsts.shrink_to_fit();
     let mut totals: Vec<u32> = vec![0; firsts.len()];
     let each = |visit: &mut dyn FnMut(usize, u32, u32)| {
         for owner in 0..count {
@@ -202,12 +213,14 @@ fn search<T: Unit>(
     by_first.sort_unstable();
     let mut right = by_first.iter().peekable();
     let mut suffixes: Vec<Suffix> = Vec::new();
+    let all = totals.iter().fold(0u32, |all, &total| all.saturating_add(total));
+    let most = AT_A_TIME.max(all / BATCHES as u32);
     let mut class = 0;
     while class < firsts.len() {
         // As many classes at a time as fit.
         let from = class;
         let mut total = 0;
-        while class < firsts.len() && (class == from || total + totals[class] <= AT_A_TIME) {
+        while class < firsts.len() && (class == from || total + totals[class] <= most) {
             total += totals[class];
             class += 1;
         }
@@ -226,11 +239,11 @@ fn search<T: Unit>(
         for (&first, &total) in firsts[from..class].iter().zip(&totals[from..class]) {
             let group = &suffixes[place..place + total as usize];
             place += total as usize;
-            let mut lists = HashMap::new();
+            let mut found = Found::default();
             while let Some(&&(_, index)) = right.peek().filter(|&&&(unit, _)| unit == first) {
                 right.next();
                 let known = overlaps.len();
-                look(strings, index, group, plans, overlaps, owners, &mut lists);
+                look(strings, index, group, plans, overlaps, owners, &mut found);
                 if plans[index as usize].parent != NONE {
                     // It lies inside of another one, and follows none.
                     overlaps.truncate(known);
@@ -242,6 +255,16 @@ fn search<T: Unit>(
     overlaps.sort_unstable_by_key(|overlap| (std::cmp::Reverse(overlap.units), overlap.after));
 }
 
+/// What was found among suffixes that begin with the same unit.
+#[derive(Default)]
+struct Found {
+    /// For the first of those that begin with a string's beginning, which of them are no more than that.
+    lists: HashMap<usize, u32>,
+    /// For the range of those that begin with a whole string, the first owner that is no more than it, and the first that
+    /// is, each with the place in it. Damaged hints may bring the same string ever again.
+    parents: HashMap<(usize, usize), [(u32, u32); 2]>,
+}
+
 /// Looks for one string's beginnings among the sorted suffixes with the same first unit.
 fn look<T: Unit>(
     strings: &Strings<'_, T>,
@@ -250,7 +273,7 @@ fn look<T: Unit>(
     plans: &mut [Plan],
     overlaps: &mut Vec<Overlap>,
     owners: &mut Vec<u32>,
-    lists: &mut HashMap<usize, (u32, u32)>,
+    found: &mut Found,
 ) {
     let string = strings.get(index);
     let (mut low, mut high) = (0, suffixes.len());
@@ -268,43 +291,46 @@ fn look<T: Unit>(
             // The strings that end with this much of the string's beginning come first.
             let whole = |suffix: &Suffix| strings.suffix(suffix).len() == depth + 1;
             if whole(&suffixes[low]) {
-                let &mut (first, count) = lists.entry(low).or_insert_with(|| {
-                    let first = owners.len();
+                let &mut list = found.lists.entry(low).or_insert_with(|| {
+                    let list = owners.len();
+                    owners.extend([0, 0]);
                     owners.extend(suffixes[low..high].iter().take_while(|s| whole(s)).map(|suffix| suffix.owner));
-                    (first as u32, (owners.len() - first) as u32)
+                    owners[list] = (owners.len() - list - 2) as u32;
+                    list as u32
                 });
-                overlaps.push(Overlap { units: depth as u32 + 1, after: index, first, count });
+                overlaps.push(Overlap { after: index, list, units: depth as u16 + 1 });
             }
         } else {
-            for suffix in &suffixes[low..high] {
-                let plan = &mut plans[index as usize];
-                // Of equal strings, which only damaged hints bring, the first contains the others.
-                let equal =
-                    suffix.at == strings.starts[suffix.owner as usize] && strings.suffix(suffix).len() == string.len();
-                if suffix.owner != index
-                    && (!equal || suffix.owner < index)
-                    && (plan.parent == NONE || plan.parent >= suffix.owner)
-                {
-                    plan.parent = suffix.owner;
-                    plan.into = suffix.at - strings.starts[suffix.owner as usize];
+            let &mut [equal, longer] = found.parents.entry((low, high)).or_insert_with(|| {
+                let mut parents = [(NONE, 0); 2];
+                for suffix in &suffixes[low..high] {
+                    let start = strings.starts[suffix.owner as usize];
+                    let is_equal = suffix.at == start && strings.suffix(suffix).len() == string.len();
+                    let parent = &mut parents[usize::from(!is_equal)];
+                    if parent.0 >= suffix.owner {
+                        *parent = (suffix.owner, suffix.at - start);
+                    }
                 }
-            }
+                parents
+            });
+            // Of equal strings, which only damaged hints bring, the first contains the others.
+            let first = if equal.0 < index { equal.min(longer) } else { longer };
+            let plan = &mut plans[index as usize];
+            (plan.parent, plan.into) = first;
         }
     }
 }
 
 /// Chains strings, the largest overlaps first.
-fn chain(plans: &mut [Plan], overlaps: &[Overlap], owners: &[u32]) {
-    // Owners at the beginning of a list that will never be free again are skipped for good.
-    let mut skipped: HashMap<u32, u32> = HashMap::new();
+fn chain(plans: &mut [Plan], overlaps: &[Overlap], owners: &mut [u32]) {
     for overlap in overlaps {
         let after = overlap.after;
         let plan = plans[after as usize];
         if plan.before != NONE || plan.parent != NONE {
             continue;
         }
-        let list = &owners[overlap.first as usize..(overlap.first + overlap.count) as usize];
-        let skip = skipped.entry(overlap.first).or_default();
+        let Some(([count, skip], list)) = owners[overlap.list as usize..].split_first_chunk_mut() else { continue };
+        let list = &list[..*count as usize];
         let taken = |plans: &[Plan], owner: u32| {
             let plan = plans[owner as usize];
             plan.parent != NONE || plan.next != NONE
@@ -325,7 +351,7 @@ fn chain(plans: &mut [Plan], overlaps: &[Overlap], owners: &[u32]) {
             let (start, end) = (far(plans, owner), far(plans, after));
             plans[owner as usize].next = after;
             plans[after as usize].before = owner;
-            plans[after as usize].into = overlap.units;
+            plans[after as usize].into = overlap.units.into();
             plans[start as usize].far = end;
             plans[end as usize].far = start;
         }

@@ -3,6 +3,7 @@
 use crate::codec::ends::Old;
 
 use super::HermesError;
+use super::budget::Budget;
 use super::form::{COUNTS, COUNTS_AT, Count, FOOTER_BYTES, Form, HEADER_BYTES, MAGIC, Places, Section};
 use super::function::{Function, HAS_DEBUG, HAS_HANDLERS};
 
@@ -47,7 +48,7 @@ pub struct Bytecode {
     pub counts: [u32; COUNTS],
     /// Where the sections are.
     pub places: Places,
-    /// The function headers.
+    /// The function headers, unless they were left where they are.
     pub functions: Vec<Function>,
     /// The runs of string kinds.
     pub kinds: Vec<u32>,
@@ -55,7 +56,7 @@ pub struct Bytecode {
     pub strings: Vec<StringEntry>,
     /// What the strings lie in.
     pub storage: Vec<u8>,
-    /// Array, key and value buffer; the array buffer is empty from version 97.
+    /// Unless they were left where they are: array, key and value buffer; the array buffer is empty from version 97.
     pub buffers: [Vec<u8>; 3],
     /// Shapes, bigints, regexps, modules and function sources: pairs of words.
     pub rows: [Vec<[u32; 2]>; 5],
@@ -98,6 +99,31 @@ pub fn read_exact(old: &mut impl Old, at: u64, bytes: u64, out: &mut Vec<u8>) ->
     Ok(())
 }
 
+/// Fills `out` from `at` of `old`.
+fn read_into<'a>(old: &mut impl Old, at: u64, out: &'a mut [u8]) -> Result<&'a [u8], HermesError> {
+    let mut done = 0;
+    while done < out.len() {
+        let left = out.len() - done;
+        let run = at.checked_add(done as u64).map_or(&[][..], |at| old.run(at, left as u64));
+        if run.is_empty() {
+            return Err(HermesError::Read { at, bytes: out.len() as u64 });
+        }
+        out[done..done + run.len()].copy_from_slice(run);
+        done += run.len();
+    }
+    Ok(out)
+}
+
+/// Strings and bodies of a real file share little; those of a hostile one might all be the whole file.
+const MOST_SHARED: u64 = 16;
+
+/// Memory of the tables of a file: strings take three times what they take there.
+fn held_bytes(places: &Places) -> u64 {
+    let bytes = |section| places.get(section).1;
+    let tables: u64 = [Section::Kinds, Section::Storage].into_iter().chain(ROWS).map(bytes).sum();
+    tables + 3 * bytes(Section::Strings)
+}
+
 fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
 }
@@ -115,12 +141,32 @@ impl Bytecode {
     /// # Errors
     /// [`HermesError::Form`] for anything else than a whole bytecode file of a known version.
     pub fn read(old: &mut impl Old) -> Result<Self, HermesError> {
+        let mut file = Self::open(old, &mut Budget::default())?;
+        file.functions.reserve_exact(file.count(Count::Functions) as usize);
+        for index in 0..file.count(Count::Functions) {
+            let function = file.function(old, index)?;
+            file.functions.extend(function);
+        }
+        (file.buffers, file.blobs) = (file.literals(old)?, file.contents(old)?);
+        Ok(file)
+    }
+
+    /// Reads all of a file but the literals and the function headers, within `budget`. The latter are checked, and both
+    /// left where they are.
+    ///
+    /// # Errors
+    /// As [`Bytecode::read`]; [`HermesError::Memory`].
+    pub fn open(old: &mut impl Old, budget: &mut Budget) -> Result<Self, HermesError> {
         let mut head = Vec::new();
         read_exact(old, 0, HEADER_BYTES as u64, &mut head)?;
         let version = Self::version(&head).ok_or(HermesError::Form { what: "no magic number" })?;
         let mut result = Err(HermesError::Form { what: "an unknown version" });
         for form in Form::candidates(version) {
-            result = Self::read_as(old, form, &head);
+            let before = budget.clone();
+            result = Self::read_as(old, form, &head, budget);
+            if result.is_err() {
+                *budget = before;
+            }
             if result.is_ok() {
                 break;
             }
@@ -128,7 +174,63 @@ impl Bytecode {
         result
     }
 
-    fn read_as(old: &mut impl Old, form: Form, head: &[u8]) -> Result<Self, HermesError> {
+    /// Memory of what [`Bytecode::open`] reads, in bytes.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        held_bytes(&self.places)
+    }
+
+    /// Memory of [`Bytecode::literals`] and [`Bytecode::contents`], in bytes.
+    #[must_use]
+    pub fn literal_bytes(&self) -> u64 {
+        BUFFERS.into_iter().chain(BLOBS).map(|section| self.places.get(section).1).sum()
+    }
+
+    /// Array, key and value buffer.
+    ///
+    /// # Errors
+    /// [`HermesError::Read`] where the file ends before.
+    pub fn literals(&self, old: &mut impl Old) -> Result<[Vec<u8>; 3], HermesError> {
+        let mut read = |section| self.section(old, section);
+        Ok([read(BUFFERS[0])?, read(BUFFERS[1])?, read(BUFFERS[2])?])
+    }
+
+    /// The bytes that bigints and regexps refer to.
+    ///
+    /// # Errors
+    /// As [`Bytecode::literals`].
+    pub fn contents(&self, old: &mut impl Old) -> Result<[Vec<u8>; 2], HermesError> {
+        Ok([self.section(old, BLOBS[0])?, self.section(old, BLOBS[1])?])
+    }
+
+    fn section(&self, old: &mut impl Old, section: Section) -> Result<Vec<u8>, HermesError> {
+        let (at, length) = self.places.get(section);
+        let mut bytes = Vec::new();
+        read_exact(old, at, length, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Function `index`; none where there are fewer.
+    ///
+    /// # Errors
+    /// [`HermesError::Read`] where the file ends before.
+    pub fn function(&self, old: &mut impl Old, index: u32) -> Result<Option<Function>, HermesError> {
+        if index >= self.count(Count::Functions) {
+            return Ok(None);
+        }
+        let (at, _) = self.places.get(Section::Functions);
+        let mut bytes = [0; 64];
+        let small =
+            read_into(old, at + u64::from(index) * self.form.small_bytes as u64, &mut bytes[..self.form.small_bytes])?;
+        let mut function = Function::from_small(&self.form, small);
+        if function.large {
+            let large = read_into(old, u64::from(function.info), &mut bytes[..self.form.large_bytes()])?;
+            function.read_large(&self.form, large);
+        }
+        Ok(Some(function))
+    }
+
+    fn read_as(old: &mut impl Old, form: Form, head: &[u8], budget: &mut Budget) -> Result<Self, HermesError> {
         let mut header = [0; HEADER_BYTES];
         header.copy_from_slice(head);
         let mut counts = [0; COUNTS];
@@ -140,20 +242,17 @@ impl Bytecode {
             return Err(HermesError::Form { what: "its length is not what its header says" });
         }
         let places = Places::of(&form, &counts, file_bytes.saturating_sub(FOOTER_BYTES as u64))?;
-        let mut bytes = Vec::new();
+        budget.hold(held_bytes(&places))?;
         let section = |section: Section, old: &mut _| -> Result<Vec<u8>, HermesError> {
             let (at, length) = places.get(section);
             let mut bytes = Vec::new();
             read_exact(old, at, length, &mut bytes)?;
             Ok(bytes)
         };
-        let small = section(Section::Functions, old)?;
         let kinds = words(&section(Section::Kinds, old)?).collect();
         let table = section(Section::Strings, old)?;
         let overflows: Vec<u32> = words(&section(Section::Overflows, old)?).collect();
         let storage = section(Section::Storage, old)?;
-        let buffers = [section(BUFFERS[0], old)?, section(BUFFERS[1], old)?, section(BUFFERS[2], old)?];
-        let blobs = [section(BLOBS[0], old)?, section(BLOBS[1], old)?];
         let mut rows: [Vec<[u32; 2]>; 5] = Default::default();
         for (rows, name) in rows.iter_mut().zip(ROWS) {
             let words: Vec<u32> = words(&section(name, old)?).collect();
@@ -161,6 +260,7 @@ impl Bytecode {
         }
 
         let mut strings = Vec::with_capacity(table.len() / 4);
+        let mut text_bytes = 0;
         for entry in words(&table) {
             let (wide, mut offset, mut length) = (entry & 1 == 1, entry >> 1 & 0x7f_ffff, entry >> 24);
             if length == 255 {
@@ -175,54 +275,55 @@ impl Bytecode {
             if u64::from(offset) + string.bytes() > storage.len() as u64 {
                 return Err(HermesError::Form { what: "a string lies outside of the storage" });
             }
+            text_bytes += string.bytes();
             strings.push(string);
         }
-
-        let mut functions = Vec::with_capacity(small.len() / form.small_bytes);
-        let mut code_start = file_bytes;
-        for bytes in small.chunks_exact(form.small_bytes) {
-            functions.push(Function::from_small(&form, bytes));
+        if text_bytes > MOST_SHARED.saturating_mul(file_bytes) {
+            return Err(HermesError::Form { what: "its strings overlap without end" });
         }
-        for function in &mut functions {
-            if function.large {
-                read_exact(old, u64::from(function.info), form.large_bytes() as u64, &mut bytes)?;
-                function.read_large(&form, &bytes);
-            }
-            let (at, size) = (u64::from(function.offset()), u64::from(function.size(&form)));
-            if at < places.end || at + size > file_bytes {
-                return Err(HermesError::Form { what: "a function lies outside of the code" });
-            }
-            code_start = code_start.min(at);
-        }
-        let read = Self {
+        let mut read = Self {
             header,
             form,
             counts,
             places,
-            functions,
+            functions: Vec::new(),
             kinds,
             strings,
             storage,
-            buffers,
+            buffers: Default::default(),
             rows,
-            blobs,
-            code_start,
+            blobs: Default::default(),
+            code_start: file_bytes,
             file_bytes,
         };
-        read.check_infos()?;
+        read.check_functions(old)?;
         Ok(read)
     }
 
-    /// Tells forms apart that differ only in the large header: the next info begins where it ends.
-    fn check_infos(&self) -> Result<(), HermesError> {
+    /// Checks that all bodies lie in the file. Tells forms apart that differ only in the large header: the next info
+    /// begins where it ends.
+    fn check_functions(&mut self, old: &mut impl Old) -> Result<(), HermesError> {
         let large = self.form.large_bytes() as u32;
         let mut previous: Option<u32> = None;
-        for function in self.functions.iter().filter(|function| function.large) {
-            let plain = function.flags & (HAS_HANDLERS | HAS_DEBUG) == 0;
-            if self.form.info_field.is_none() && previous.is_some_and(|end| end != function.info) {
-                return Err(HermesError::Form { what: "its function infos have another size" });
+        let mut body_bytes = 0;
+        for index in 0..self.count(Count::Functions) {
+            let Some(function) = self.function(old, index)? else { break };
+            let (at, size) = (u64::from(function.offset()), u64::from(function.size(&self.form)));
+            if at < self.places.end || at + size > self.file_bytes {
+                return Err(HermesError::Form { what: "a function lies outside of the code" });
             }
-            previous = plain.then(|| (function.info + large).next_multiple_of(4));
+            self.code_start = self.code_start.min(at);
+            body_bytes += size;
+            if function.large {
+                let plain = function.flags & (HAS_HANDLERS | HAS_DEBUG) == 0;
+                if self.form.info_field.is_none() && previous.is_some_and(|end| end != function.info) {
+                    return Err(HermesError::Form { what: "its function infos have another size" });
+                }
+                previous = plain.then(|| function.info.saturating_add(large).saturating_add(3) & !3);
+            }
+        }
+        if body_bytes > MOST_SHARED.saturating_mul(self.file_bytes) {
+            return Err(HermesError::Form { what: "its functions overlap without end" });
         }
         Ok(())
     }

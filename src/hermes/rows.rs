@@ -52,6 +52,7 @@ pub fn code<C: Coder>(
     sheet: Sheet,
     limit: u64,
 ) -> Result<Table, HermesError> {
+    hints.budget.hold(12 * predicted.len() as u64)?;
     if !hints.flag(new.is_some_and(|new| new != predicted), Flag::SectionChanged, 1) {
         return Ok(Table { rows: predicted.to_vec(), moved: (0..predicted.len() as u32).collect(), inserted: vec![] });
     }
@@ -61,10 +62,11 @@ pub fn code<C: Coder>(
     if u64::from(count) > limit {
         return Err(HermesError::TooLarge { needed: count.into(), limit });
     }
+    hints.budget.hold(12 * u64::from(count.saturating_sub(predicted.len() as u32)))?;
     let count = count as usize;
     let lesson = new.map_or(Vec::new(), |new| teacher.rows(predicted, new));
     let mut lesson = lesson.iter();
-    let mut table = Table { rows: Vec::new(), moved: vec![NONE; predicted.len()], inserted: Vec::new() };
+    let mut table = Table { rows: Vec::with_capacity(count), moved: vec![NONE; predicted.len()], inserted: Vec::new() };
     let mut next = 0usize;
     let mut habit = 0;
     while table.rows.len() < count {

@@ -10,8 +10,9 @@ use crate::codec::literal::Aligned;
 use crate::codec::range::Coder;
 
 use super::HermesError;
+use super::budget::Budget;
 use super::code::{Code, HAS_LITERAL, Isa, value};
-use super::form::Form;
+use super::form::{Count, Form};
 use super::hints::{Flag, Hints, Sort};
 use super::layout::Kind;
 use super::literals::{self, Use};
@@ -40,6 +41,11 @@ impl Literal {
     }
 }
 
+/// Memory of a literal in a list.
+pub const LITERAL_BYTES: u64 = size_of::<Literal>() as u64;
+/// Memory of a literal in a growing list, and of a set of those that are known.
+const KNOWN_BYTES: u64 = 2 * LITERAL_BYTES + 24;
+
 /// Bytes of the literal that begins at `at` and has `elements` elements; `None` where it does not end in the buffer.
 fn length(form: &Form, buffer: &[u8], at: u32, elements: u32) -> Option<u32> {
     let mut place = at as usize;
@@ -52,17 +58,26 @@ fn length(form: &Form, buffer: &[u8], at: u32, elements: u32) -> Option<u32> {
     u32::try_from(place - at as usize).ok().filter(|&bytes| bytes > 0)
 }
 
-/// The literals of each buffer of `file` in the order in which its functions use them first.
+/// The literals of each of `buffers`, which are those of `file`, in the order in which its functions use them first.
 ///
 /// # Errors
 /// As reading bodies.
-pub fn collect(old: &mut impl Old, file: &Bytecode, isa: &Isa) -> Result<[Vec<Literal>; 3], HermesError> {
+pub fn collect(
+    old: &mut impl Old,
+    file: &Bytecode,
+    buffers: &[Vec<u8>; 3],
+    isa: &Isa,
+    budget: &mut Budget,
+) -> Result<[Vec<Literal>; 3], HermesError> {
     let mut lists: [Vec<Literal>; 3] = Default::default();
     let mut known: [HashSet<(u32, u32)>; 3] = Default::default();
     // Hostile files have literals that all are long and overlap; real ones share little.
-    let mut left: usize = file.buffers.iter().map(Vec::len).sum::<usize>().saturating_mul(8);
+    let mut left: usize = buffers.iter().map(Vec::len).sum::<usize>().saturating_mul(8);
+    let mut strays = left.saturating_mul(64);
+    let mut failed = None;
     let mut last = None;
-    for function in &file.functions {
+    for index in 0..file.count(Count::Functions) {
+        let Some(function) = file.function(old, index)? else { break };
         let at = function.offset();
         if last.replace(at) == Some(at) {
             continue;
@@ -73,13 +88,20 @@ pub fn collect(old: &mut impl Old, file: &Bytecode, isa: &Isa) -> Result<[Vec<Li
                 continue;
             }
             let mut visit = |used: Use| {
-                let Some(buffer) = file.buffers.get(used.buffer) else { return };
-                if !known[used.buffer].insert((used.at, used.elements)) || left == 0 {
+                let Some(buffer) = buffers.get(used.buffer) else { return };
+                if !known[used.buffer].insert((used.at, used.elements)) || left == 0 || strays == 0 {
+                    return;
+                }
+                if let Err(error) = budget.hold(KNOWN_BYTES) {
+                    failed = Some(error);
                     return;
                 }
                 if let Some(bytes) = length(&file.form, buffer, used.at, used.elements) {
                     left = left.saturating_sub(bytes as usize);
                     lists[used.buffer].push(Literal { at: used.at, bytes, elements: used.elements });
+                } else {
+                    // It was followed to the end of the buffer, perhaps.
+                    strays = strays.saturating_sub(buffer.len());
                 }
             };
             literals::uses(isa, &file.rows[0], &code.bytes, instruction, &mut visit);
@@ -91,6 +113,13 @@ pub fn collect(old: &mut impl Old, file: &Bytecode, isa: &Isa) -> Result<[Vec<Li
                 }
             }
         }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    budget.free(KNOWN_BYTES * known.iter().map(|known| known.len() as u64).sum::<u64>());
+    for list in &lists {
+        budget.hold(LITERAL_BYTES * list.len() as u64)?;
     }
     Ok(lists)
 }
@@ -115,6 +144,15 @@ impl Prepared {
             starts.push(store.len() as u32);
         }
         Self { list, store, starts }
+    }
+
+    /// Memory that [`Prepared::of`] takes for `count` literals of a buffer of `buffer_bytes` bytes, and of what it gives
+    /// back, in bytes.
+    #[must_use]
+    pub const fn bytes(count: u64, buffer_bytes: u64) -> [u64; 2] {
+        // Literals share bytes in the buffer.
+        let held = (LITERAL_BYTES + 4) * count + 2 * buffer_bytes;
+        [held + (LITERAL_BYTES + 40) * count + packing::pack_bytes(2 * buffer_bytes, count), held]
     }
 
     /// The content of a literal with new's ids.
@@ -243,6 +281,10 @@ pub fn code<C: Coder>(
     if count as u64 > limit {
         return Err(HermesError::TooLarge { needed: count as u64, limit });
     }
+    // Where each begins, what it was, and where it goes.
+    let listed = 12 * count as u64;
+    hints.budget.hold(listed + old.store.len() as u64)?;
+    let mut grown = old.store.len() as u64;
     let mut text: Vec<u8> = Vec::with_capacity(old.store.len());
     let mut starts = vec![0u32];
     let mut origins: Vec<u32> = Vec::new();
@@ -317,7 +359,11 @@ pub fn code<C: Coder>(
         if text.len() as u64 > limit {
             return Err(HermesError::TooLarge { needed: text.len() as u64, limit });
         }
+        let more = (text.len() as u64).saturating_sub(grown);
+        hints.budget.hold(more)?;
+        grown += more;
     }
+    hints.budget.pass(2 * grown + packing::pack_bytes(grown, count as u64))?;
     let packed = packing::pack(&text, &starts).ok_or(HermesError::Hints { what: "literals that repeat themselves" })?;
     let mut packing = Packing { buffer: packed.storage, moved: vec![NONE; list.len()], fresh: Vec::new() };
     for (i, (&origin, &at)) in origins.iter().zip(&packed.offsets).enumerate() {

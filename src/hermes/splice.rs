@@ -18,6 +18,9 @@ pub struct Op {
     pub bytes: u32,
 }
 
+/// Memory of an operation while it is coded and taken for the map.
+const OP_BYTES: u64 = 48;
+
 /// Where pieces of old went.
 #[derive(Debug, Clone, Default)]
 pub struct Moves {
@@ -88,16 +91,18 @@ pub fn code<C: Coder>(
     limit: u64,
 ) -> Result<(Vec<u8>, Moves), HermesError> {
     if !hints.flag(new.is_some_and(|new| new != old), Flag::SectionChanged, 0) {
+        hints.budget.hold(old.len() as u64)?;
         return Ok((old.to_vec(), Moves::identity(old.len())));
     }
     let size = hints.near(new.map_or(0, <[u8]>::len) as u32, old.len() as u32, Sort::Size, [1, 0, 0, 0])?;
     if u64::from(size) > limit {
         return Err(HermesError::TooLarge { needed: size.into(), limit });
     }
+    hints.budget.hold(size.into())?;
     let size = size as usize;
     let lesson = new.map_or(Vec::new(), |new| teacher.splice(old, new));
     let mut lesson = lesson.iter();
-    let mut out: Vec<u8> = Vec::new();
+    let mut out: Vec<u8> = Vec::with_capacity(size);
     let mut ops = Vec::new();
     // Where old would go on if nothing had been inserted or left out.
     let mut next = 0usize;
@@ -133,8 +138,10 @@ pub fn code<C: Coder>(
             habit = u32::from(from == next) << 1 | u32::from(op.bytes > 64);
             next = from + piece.len();
         }
+        hints.budget.hold(OP_BYTES)?;
         ops.push(op);
     }
+    hints.budget.free(OP_BYTES / 2 * ops.len() as u64);
     Ok((out, Moves::of(&ops)))
 }
 

@@ -31,6 +31,17 @@ pub struct Strings {
     pub fresh: Vec<bool>,
 }
 
+impl Strings {
+    /// Memory of all but the map, in bytes.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        (self.storage.len() + size_of::<StringEntry>() * self.entries.len()) as u64
+    }
+}
+
+/// Memory of a string of old while the table is coded: as it is predicted, as a row, and in the map.
+const STRING_BYTES: u64 = 12 + 8 + 4;
+
 fn row(entry: StringEntry) -> [u32; 2] {
     [entry.offset, entry.length << 1 | u32::from(entry.wide)]
 }
@@ -121,14 +132,23 @@ pub fn code<C: Coder>(
     limit: u64,
 ) -> Result<Strings, HermesError> {
     let new = teacher.new();
+    let count = old.strings.len() as u64;
+    hints.budget.hold(STRING_BYTES * count)?;
     let predicted = predict(old, &moves);
+    drop(moves);
     let told: Option<Vec<[u32; 2]>> = new.map(|new| new.strings.iter().copied().map(row).collect());
     let rows: Vec<[u32; 2]> = predicted.iter().map(|&(row, _)| row).collect();
     let sheet = Sheet { name: 0, follow: end };
     let table = rows::code(hints, &rows, told.as_deref(), teacher, sheet, limit / 4)?;
+    drop(rows);
+    hints.budget.hold(size_of::<StringEntry>() as u64 * table.rows.len() as u64)?;
     let entries: Vec<StringEntry> = table.rows.iter().copied().map(entry).collect();
-    if entries.iter().any(|entry| u64::from(entry.offset) + entry.bytes() > storage.len() as u64) {
-        return Err(HermesError::Hints { what: "a string outside of the storage" });
+    for entry in &entries {
+        if u64::from(entry.offset) + entry.bytes() > storage.len() as u64 {
+            return Err(HermesError::Hints { what: "a string outside of the storage" });
+        }
+        // They are hashed, and may all be the whole storage.
+        hints.budget.work(entry.bytes())?;
     }
     let kinds = code_kinds(hints, old, new, entries.len())?;
 
@@ -152,6 +172,7 @@ pub fn code<C: Coder>(
         }
     }
     drop(inserted);
+    hints.budget.free(STRING_BYTES * count);
     Ok(Strings { storage, entries, kinds, map, fresh })
 }
 

@@ -31,6 +31,9 @@ pub trait Teacher {
     /// How the rows of `new` are made from `old`.
     fn rows(&self, old: &[[u32; 2]], new: &[[u32; 2]]) -> Vec<Edit>;
 
+    /// Whether equal bodies of new lie in one place.
+    fn shares(&self) -> bool;
+
     /// Which function of old each one of new is.
     fn functions(&self, numbering: &Numbering<'_>) -> Vec<FunctionRun>;
 
@@ -76,6 +79,10 @@ impl Teacher for Absent {
 
     fn rows(&self, _old: &[[u32; 2]], _new: &[[u32; 2]]) -> Vec<Edit> {
         Vec::new()
+    }
+
+    fn shares(&self) -> bool {
+        false
     }
 
     fn functions(&self, _numbering: &Numbering<'_>) -> Vec<FunctionRun> {

@@ -14,9 +14,11 @@ use crate::codec::range::Encoder;
 
 use super::HermesError;
 use super::body::{Code, Lesson, read_info};
+use super::budget::Budget;
 use super::code::Isa;
 use super::debug::{self, Locations, Section};
 use super::form::FOOTER_BYTES;
+use super::function::Function;
 use super::functions::{FunctionRun, Numbering};
 use super::hints::Hints;
 use super::layout;
@@ -40,6 +42,8 @@ pub struct Plan {
     pub tags: Vec<u8>,
     /// Whether the last 20 bytes of new are the SHA-1 of all before them, so that they need not be sent.
     pub footer: bool,
+    /// Memory that the device needs to compute the image, in bytes.
+    pub memory_bytes: u64,
     /// Where the bytes of the hints went.
     pub report: Tally,
 }
@@ -58,9 +62,24 @@ impl Image for Plan {
     }
 }
 
+/// Hints below this may be beaten by plain edits.
+const FEW_BYTES: usize = 4 << 10;
+
+impl Plan {
+    /// Whether no plain edits can be as small: much has changed, hints tell nearly all of it, and in little.
+    #[must_use]
+    pub fn is_sure(&self, new: &[u8]) -> bool {
+        let wrong = self.image.iter().zip(new).filter(|(expected, byte)| expected != byte).count();
+        let missing = self.image.len().abs_diff(new.len());
+        let hints = self.hints.len();
+        hints > FEW_BYTES && hints < new.len() / 16 && wrong + missing < hints / 4
+    }
+}
+
 struct Truth<'a> {
     data: &'a [u8],
     old: &'a [u8],
+    before: Bytecode,
     file: Bytecode,
     isa: Isa,
     lists: bool,
@@ -113,6 +132,12 @@ impl Teacher for Truth<'_> {
         edits
     }
 
+    fn shares(&self) -> bool {
+        let mut places: Vec<u32> = self.file.functions.iter().map(Function::offset).collect();
+        places.sort_unstable();
+        places.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
     fn functions(&self, numbering: &Numbering<'_>) -> Vec<FunctionRun> {
         let strings = numbering.strings;
         let renamed = |id: u32| match strings.get(id as usize) {
@@ -124,7 +149,7 @@ impl Teacher for Truth<'_> {
             let face = |(i, function)| pairing::face(&self.isa, form, function, &self.code(data, file, i), string);
             file.functions.iter().enumerate().map(face).collect()
         };
-        let old = faces(self.old, numbering.old, &renamed);
+        let old = faces(self.old, &self.before, &renamed);
         let new = faces(self.data, &self.file, &|id| id);
         pairing::runs(&pairing::pair(&old, &new))
     }
@@ -195,19 +220,22 @@ pub fn try_plan(old: &[u8], new: &[u8]) -> Result<Plan, HermesError> {
     let all = [bodies(old, &before), bodies(new, &file)].concat();
     let layout = layout::choose(file.form.version, all.into_iter());
     let layout = layout.ok_or(HermesError::Form { what: "its instructions are of an unknown layout" })?;
-    let mut truth =
-        Truth { data: new, old, file, isa: Isa::new(layout.clone()), lists: false, debug: None, literals: None };
-    truth.literals = sequences::collect(&mut &new[..], &truth.file, &truth.isa).ok();
-    truth.debug = debug_section(&truth, &before);
-    truth.lists = listing_pays(&truth, &before);
-    drop(before);
+    let isa = Isa::new(layout.clone());
+    let mut truth = Truth { data: new, old, before, file, isa, lists: false, debug: None, literals: None };
+    truth.literals =
+        sequences::collect(&mut &new[..], &truth.file, &truth.file.buffers, &truth.isa, &mut Budget::default()).ok();
+    truth.debug = debug_section(&truth, &truth.before);
+    truth.lists = listing_pays(&truth, &truth.before);
     let mut plan = Plan::default();
     let mut hints = Hints::new(Encoder::default());
     let limit = new.len() as u64 * 2 + (1 << 16);
     let spent = |hints: &Hints<Encoder>| hints.coder.len() as u64;
+    // What a device would refuse is not worth a plan.
+    hints.budget = Budget::of(u64::MAX, predict::work(old.len() as u64, new.len() as u64 * 2 + (1 << 20)));
     let report = predict::run(&mut hints, &mut &old[..], &truth, Some(&layout), &mut plan, limit, spent)?;
     plan.image.resize(report.image_bytes as usize, 0);
     plan.tags.resize(report.image_bytes as usize, 0);
+    plan.memory_bytes = report.memory_bytes;
     plan.report = report;
     let (content, footer) = new.split_at(new.len().saturating_sub(FOOTER_BYTES));
     plan.footer = sha1_smol::Sha1::from(content).digest().bytes() == footer;
@@ -258,7 +286,7 @@ fn listing_pays(truth: &Truth<'_>, old: &Bytecode) -> bool {
 }
 
 fn spans<'a>(data: &'a [u8], file: &Bytecode) -> Vec<&'a [u8]> {
-    let span = |function: &super::function::Function| {
+    let span = |function: &Function| {
         let start = function.offset() as usize;
         data.get(start..start + function.size(&file.form) as usize).unwrap_or_default()
     };
