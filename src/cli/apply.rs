@@ -96,7 +96,7 @@ fn run_own(arguments: &Arguments, say: Say) -> Result<(), Failure> {
         "secs": taken.time().as_secs_f64(),
         "peak_memory_bytes": peak_memory_bytes(),
     });
-    let lines = format!("new  {}, verified\n     in {}\n", end_line(&summary.new), taken.words());
+    let lines = format!("new    {}, verified\ntook   {}\n", end_line(&summary.new), taken.columns());
     say.result(&value, &lines, spool.is_some())
 }
 
@@ -129,7 +129,7 @@ fn run_foreign(arguments: &Arguments, say: Say) -> Result<(), Failure> {
         "peak_memory_bytes": peak_memory_bytes(),
     });
     let note = if verified { "verified" } else { "not verified: the format holds no hash, see --expect" };
-    let lines = format!("new  {}, {note}\n     {found}\n     in {}\n", size::show(bytes), taken.words());
+    let lines = format!("new    {:>8}  {note}\n       {found}\ntook   {}\n", size::show(bytes), taken.columns());
     say.result(&value, &lines, spool.is_some())
 }
 

@@ -62,7 +62,7 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Explain why a patch between two builds is larger than it should be
     Lint(lint::Arguments),
-    /// Check that a patch applies to OLD, writing nothing
+    /// Check that a patch applies to OLD, keeping nothing
     Verify(verify::Arguments),
     /// Print the hash of a file or folder
     Hash(hash::Arguments),

@@ -100,15 +100,6 @@ impl Taken {
             None => format!("{time:>8}"),
         }
     }
-
-    /// Time and memory in a few words: `0.12 s, 38.4 MB of memory`.
-    pub(super) fn words(&self) -> String {
-        let time = show_time(self.time());
-        match peak_memory_bytes() {
-            Some(bytes) => format!("{time}, {} of memory", super::size::show(bytes)),
-            None => time,
-        }
-    }
 }
 
 /// `0.12 s`, `3.4 s`, `125 s`.

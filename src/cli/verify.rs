@@ -15,7 +15,8 @@ use super::{
 };
 use crate::apply;
 
-/// Checks that PATCH turns OLD into what it promises: everything that `apply` does, but nothing is written.
+/// Checks that PATCH turns OLD into what it promises: does everything that `apply` does, in the folder for temporaries
+/// (TMPDIR), and keeps nothing.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// What the patch was made for
@@ -45,6 +46,11 @@ pub(super) fn run(arguments: &Arguments, say: Say) -> Result<(), Failure> {
         "secs": taken.time().as_secs_f64(),
         "peak_memory_bytes": peak_memory_bytes(),
     });
-    let lines = format!("the patch applies, in {}\nnew  {}\n", taken.words(), end_line(&summary.new));
+    let lines = format!(
+        "patch  {:>8}  applies; nothing was kept\nnew    {}\ntook   {}\n",
+        size::show(summary.patch_bytes),
+        end_line(&summary.new),
+        taken.columns()
+    );
     say.result(&value, &lines, false)
 }
