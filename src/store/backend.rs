@@ -46,6 +46,9 @@ pub trait Backend: Debug + Send + Sync {
     /// Removes what killed writers left behind and returns how many that were.
     async fn tidy(&self) -> Result<u64, StoreError>;
 
+    /// Whether a collector is at work, where the place can tell.
+    fn alone(&self) -> Result<Alone, StoreError>;
+
     /// The value of a pointer; `None` where it was never set.
     async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, StoreError>;
 
@@ -73,6 +76,17 @@ pub struct Stat {
     pub stored_bytes: u64,
     /// When it was written, by the clock of whoever keeps it.
     pub written: SystemTime,
+}
+
+/// Whether a collector is at work. See [`Backend::alone`].
+#[derive(Debug)]
+pub enum Alone {
+    /// None is, and none begins while the file is held.
+    Yes(File),
+    /// One is.
+    No,
+    /// The place cannot tell: what collectors write down decides, and the time.
+    Unknown,
 }
 
 /// An item of [`Backend::list`].

@@ -12,7 +12,7 @@ use object_store::{
 
 use super::{
     ObjectName, POINTER_BYTES, PointerName, StoreError,
-    backend::{Backend, Listed, Pieces, Pointer, Scratch, Stat, Stored, Version},
+    backend::{Alone, Backend, Listed, Pieces, Pointer, Scratch, Stat, Stored, Version},
     folder::{MARK, MARK_TEXT},
     spool::blocking,
 };
@@ -229,6 +229,10 @@ impl Backend for Bucket {
     async fn tidy(&self) -> Result<u64, StoreError> {
         // Parts of uploads that were never finished cannot be listed through this interface: see docs/store.md.
         Ok(0)
+    }
+
+    fn alone(&self) -> Result<Alone, StoreError> {
+        Ok(Alone::Unknown)
     }
 
     async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, StoreError> {

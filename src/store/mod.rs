@@ -20,12 +20,20 @@
 mod address;
 mod backend;
 mod bucket;
+mod clock;
+mod collect;
+mod condemned;
 mod content;
 mod error;
 mod folder;
+mod keep;
+mod lease;
 mod name;
 mod packed;
+mod record;
+mod scrub;
 mod spool;
+mod stats;
 
 use std::{ops::Range, path::Path, sync::Arc};
 
@@ -39,13 +47,19 @@ use crate::{
 };
 
 pub use address::{Address, Provider, use_ring};
-pub use backend::{Backend, Listed, Pieces, Pointer, Scratch, Stat, Stored, Version};
+pub use backend::{Alone, Backend, Listed, Pieces, Pointer, Scratch, Stat, Stored, Version};
 pub use bucket::Bucket;
+pub use clock::Clock;
+pub use collect::{CollectOptions, Collected, collect};
 pub use content::Content;
 pub use error::StoreError;
 pub use folder::Folder;
+pub use keep::{Keep, Roots};
+pub use lease::{LEASE_SECS, Lease};
 pub use name::{Form, ObjectName, PointerName};
+pub use scrub::{Damage, ScrubOptions, Scrubbed, scrub};
 use spool::{Received, blocking};
+pub use stats::{Stats, stats};
 
 /// Bytes that a pointer's value may have, 4 MiB: it is held in memory and written whole at every change.
 pub const POINTER_BYTES: u64 = 4 << 20;
@@ -54,6 +68,7 @@ pub const POINTER_BYTES: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct Store {
     backend: Arc<dyn Backend>,
+    clock: Clock,
 }
 
 /// What became of content that was put.
@@ -80,7 +95,18 @@ impl Store {
     /// The store that `backend` keeps.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend }
+        Self { backend, clock: Clock::default() }
+    }
+
+    /// The same store by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The clock that leases and collectors go by.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// What keeps the store.
@@ -91,7 +117,8 @@ impl Store {
 
     /// Stores what `content` gives until its end. Where the hash is `known`, content that exists is not even read.
     ///
-    /// When this returns, the object survives a power cut, whether it was written or existed.
+    /// When this returns, the object survives a power cut, whether it was written or existed; and no collector removes
+    /// it within its grace, nor, under a [`Lease`] that was taken before, until the lease ends.
     ///
     /// # Errors
     /// [`StoreError::WrongHash`] where it is not what was `known`; [`StoreError::Io`] and [`StoreError::Remote`]. After
@@ -101,10 +128,12 @@ impl Store {
         content: &mut (dyn AsyncRead + Send + Unpin),
         known: Option<Hash>,
     ) -> Result<Put, StoreError> {
-        if let Some(hash) = known
-            && let Some(info) = self.info(&hash).await?
-        {
-            return self.existing(hash, info.form).await;
+        if let Some(hash) = known {
+            // In this order: what no collector is about to delete, and is there, stays there.
+            condemned::spare(self, &hash).await?;
+            if let Some(info) = self.info(&hash).await? {
+                return self.existing(hash, info.form).await;
+            }
         }
         let received = spool::receive(content, &self.backend).await?;
         let hash = received.hash;
@@ -113,6 +142,7 @@ impl Store {
             // It was not there when this began.
             Some(_) => {}
             None => {
+                condemned::spare(self, &hash).await?;
                 if let Some(info) = self.info(&hash).await?
                     && fits(&info, &received)
                 {

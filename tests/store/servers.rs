@@ -9,6 +9,8 @@ use smidge::store::use_ring;
 const KEY: &str = "SMIDGEKEY";
 const SECRET: &str = "smidge-secret";
 const BUCKET: &str = "updates";
+/// Public: the same in every installation of Azure's emulator.
+const ACCOUNT_KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 /// An S3 server that checks signatures. It stops with the runtime that it was started in.
 pub struct S3 {
@@ -118,9 +120,6 @@ impl Azure {
     /// The one request that the interface of objects does not have, with a signature that the emulator's fixed key gives.
     async fn make_container(&self) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        // Public: the same in every installation of the emulator.
-        const ACCOUNT_KEY: &str =
-            "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
         let engine = base64::engine::general_purpose::STANDARD;
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &engine.decode(ACCOUNT_KEY).unwrap());
         let (date, version) = ("Mon, 23 Nov 2026 12:00:00 GMT", "2021-08-06");
@@ -143,7 +142,8 @@ impl Azure {
     pub fn storage(&self) -> Arc<dyn ObjectStore> {
         use_ring();
         let builder = MicrosoftAzureBuilder::new()
-            .with_use_emulator(true)
+            .with_account("devstoreaccount1")
+            .with_access_key(ACCOUNT_KEY)
             .with_endpoint(self.endpoint())
             .with_allow_http(true)
             .with_container_name(BUCKET);

@@ -17,7 +17,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 
 use super::{
     ObjectName, PointerName, StoreError,
-    backend::{Backend, Listed, Pieces, Pointer, Scratch, Stat, Stored, Version},
+    backend::{Alone, Backend, Listed, Pieces, Pointer, Scratch, Stat, Stored, Version},
     spool::blocking,
 };
 use crate::files::{self, Staged};
@@ -289,6 +289,10 @@ impl Backend for Folder {
     async fn tidy(&self) -> Result<u64, StoreError> {
         let root = self.root.clone();
         blocking(move || temporaries::tidy(&root)).await
+    }
+
+    fn alone(&self) -> Result<Alone, StoreError> {
+        pointers::alone(&self.root)
     }
 
     async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, StoreError> {

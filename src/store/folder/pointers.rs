@@ -15,13 +15,15 @@ use crate::{
     hash::Hasher,
     store::{
         POINTER_BYTES,
-        backend::{Pointer, Version},
+        backend::{Alone, Pointer, Version},
     },
 };
 
 const FOLDER: &str = "pointers";
 /// Locked while a pointer changes. One for all of them: a change takes milliseconds.
 const LOCK: &str = "lock";
+/// Locked while somebody collects.
+const COLLECTOR_LOCK: &str = "collector.lock";
 
 fn path(root: &Path, name: &PointerName) -> PathBuf {
     root.join(FOLDER).join(name.as_str())
@@ -58,17 +60,34 @@ fn version(metadata: &fs::Metadata, value: &[u8]) -> Version {
 /// Held while a pointer changes; let go when it is dropped, and by the system when the process is killed.
 fn lock(root: &Path) -> Result<File, StoreError> {
     let path = root.join(LOCK);
+    let file = open_lock(&path)?;
+    file.lock().map_err(|source| StoreError::io("lock", path.display(), source))?;
+    Ok(file)
+}
+
+/// Whether no collector is at work.
+pub(super) fn alone(root: &Path) -> Result<Alone, StoreError> {
+    let path = root.join(COLLECTOR_LOCK);
+    let file = open_lock(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Alone::Yes(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(Alone::No),
+        // A file system without locks.
+        Err(fs::TryLockError::Error(_)) => Ok(Alone::Unknown),
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File, StoreError> {
     let io = |source| StoreError::io("lock", path.display(), source);
     #[cfg(unix)]
     let file = {
         use rustix::fs::{CWD, Mode, OFlags, openat};
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = openat(CWD, &path, flags, Mode::from_raw_mode(0o666));
+        let opened = openat(CWD, path, flags, Mode::from_raw_mode(0o666));
         File::from(opened.map_err(io::Error::from).map_err(io)?)
     };
     #[cfg(not(unix))]
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    file.lock().map_err(io)?;
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(io)?;
     Ok(file)
 }
 
