@@ -11,6 +11,7 @@ use crate::{
     exchange::ExchangeError,
     files::FileError,
     patch::PatchError,
+    store::StoreError,
     tree::TreeError,
 };
 
@@ -122,6 +123,13 @@ impl From<WeighError> for Failure {
             WeighError::Old(error) => error.into(),
             error => Self::new(Code::Unusable, &error),
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let code = if error.is_verification() { Code::Verification } else { Code::Unusable };
+        Self::new(code, &error)
     }
 }
 

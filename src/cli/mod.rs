@@ -15,6 +15,7 @@ mod lint;
 mod man;
 mod say;
 mod size;
+mod store;
 mod verify;
 
 use std::process::ExitCode;
@@ -28,8 +29,8 @@ Exit codes:
   0  done
   1  the input cannot be used: missing, not a patch, above a limit, no space
   2  the command line is wrong
-  3  a verification failed: the patch is damaged, or the old or the new content
-     is not what the patch was made for; the target is as it was";
+  3  a verification failed: a patch or an object is damaged, or the old or the
+     new content is not what the patch was made for; the target is as it was";
 
 /// Over-the-air updates that weigh a smidge: the smallest patch from one release to the next.
 #[derive(Debug, Parser)]
@@ -68,6 +69,8 @@ enum Command {
     Hash(hash::Arguments),
     /// Show on a real app what an update weighs; needs no input
     Demo(demo::Arguments),
+    /// Look after the objects of releases: count, verify, mend, collect
+    Store(store::Arguments),
     /// Print the completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a folder
@@ -108,6 +111,7 @@ impl Command {
             Self::Verify(arguments) => verify::run(&arguments, say),
             Self::Hash(arguments) => hash::run(&arguments, say),
             Self::Demo(arguments) => demo::run(&arguments, say),
+            Self::Store(arguments) => store::run(&arguments, say),
             Self::Completions(arguments) => completions::run(&arguments),
             Self::Man(arguments) => man::run(&arguments),
         }
