@@ -10,9 +10,9 @@ use super::form::{Count, Form};
 use super::hints::{Flag, Hints, Sort};
 use super::layout::Kind;
 use super::literals::Use;
+use super::places::Places;
 use super::reader::Bytecode;
 use super::rows::NONE;
-use super::sequences::Places;
 use super::splice::Moves;
 use super::teacher::Teacher;
 

@@ -27,8 +27,10 @@ pub mod lint;
 pub mod listing;
 pub mod literals;
 pub mod locations;
+mod opcodes;
 mod operands;
 pub mod packing;
+pub mod places;
 #[cfg(feature = "diff")]
 pub mod plan;
 pub mod predict;

@@ -1,5 +1,5 @@
-//! The model of instructions that no counterpart predicts: opcodes from the opcodes before them, operands from the
-//! operands around them, and both from where the same came before.
+//! The model of operands that no counterpart predicts: from the operands around them, and from where the same
+//! instructions came before.
 
 use crate::codec::bytes::Guess;
 use crate::codec::mix::hash;
@@ -9,9 +9,9 @@ use super::HermesError;
 use super::code::{Isa, signed};
 use super::hints::{Hints, OPERAND_CONTEXTS, Sort};
 use super::layout::{Kind, Operand};
+use super::opcodes::{Index, Opcodes, PAST_BYTES};
 
-/// The part of [`Hints::byte`] that opcodes are, and the one that names of functions are.
-const OPCODE_PART: usize = 10;
+/// The part of [`Hints::byte`] that names of functions are.
 const NAME_PART: usize = 11;
 
 /// The part that a kind of operands is.
@@ -30,35 +30,12 @@ const fn part(kind: Kind) -> usize {
     }
 }
 
-/// Bytes of coded instructions that are remembered.
-const PAST_BYTES: usize = 1 << 19;
-const INDEX_BITS: u32 = 15;
 const KINDS: usize = 24;
-
-/// Where a context was seen last.
-struct Index(Box<[u32]>);
-
-impl Default for Index {
-    fn default() -> Self {
-        Self(vec![0; 1 << INDEX_BITS].into_boxed_slice())
-    }
-}
-
-impl Index {
-    fn place(&mut self, key: u32) -> &mut u32 {
-        &mut self.0[hash(key, 77) as usize & ((1 << INDEX_BITS) - 1)]
-    }
-}
 
 /// The instructions coded so far, as far as they help with the next one.
 pub struct Past {
-    opcodes: Vec<u8>,
-    opcode_index: Index,
-    opcode_match: usize,
-    opcode_trust: usize,
-    /// The opcodes before this one, the latest lowest.
-    recent: u64,
-
+    /// The first pass.
+    pub opcodes: Opcodes,
     bytes: Vec<u8>,
     indexes: [Index; 2],
     keys: [u32; 2],
@@ -88,11 +65,7 @@ pub struct Past {
 impl Default for Past {
     fn default() -> Self {
         Self {
-            opcodes: Vec::with_capacity(PAST_BYTES),
-            opcode_index: Index::default(),
-            opcode_match: 0,
-            opcode_trust: 0,
-            recent: 0,
+            opcodes: Opcodes::default(),
             bytes: Vec::with_capacity(PAST_BYTES),
             indexes: Default::default(),
             keys: [0; 2],
@@ -121,7 +94,7 @@ impl Default for Past {
 impl Past {
     /// A function begins.
     pub fn begin(&mut self) {
-        self.recent = 0;
+        self.opcodes.begin();
         self.before = [0; 2];
         self.before_hash = 0;
         self.first = [0; 2];
@@ -144,60 +117,6 @@ impl Past {
     #[must_use]
     pub fn most_cache(&self) -> u32 {
         self.most_cache
-    }
-
-    /// Takes in an opcode in the first pass.
-    pub fn opcode(&mut self, opcode: u8) {
-        self.recent = self.recent << 8 | u64::from(opcode);
-        if self.opcodes.get(self.opcode_match) == Some(&opcode) && self.opcode_match > 0 {
-            self.opcode_trust += 1;
-            self.opcode_match += 1;
-        } else {
-            self.opcode_trust = 0;
-        }
-        if self.opcodes.len() < PAST_BYTES {
-            self.opcodes.push(opcode);
-            let key = hash(self.recent as u32, 5);
-            let here = self.opcodes.len();
-            let place = self.opcode_index.place(key);
-            let earlier = std::mem::replace(place, here as u32) as usize;
-            if self.opcode_trust == 0 {
-                self.opcode_match = earlier;
-            }
-        }
-    }
-
-    /// Codes an opcode: `here` stands in the base at this place, `deleted` was left out just before.
-    pub fn code_opcode<C: Coder>(
-        &mut self,
-        hints: &mut Hints<C>,
-        told: u8,
-        here: u32,
-        deleted: u32,
-        recent: u32,
-    ) -> u8 {
-        let last = |count: u32| self.recent & ((1u64 << (8 * count)) - 1);
-        let fold = |count: u32| hash(last(count) as u32, (last(count) >> 32) as u32 | count << 24);
-        let expected = self.opcodes.get(self.opcode_match).copied().filter(|_| self.opcode_match > 0);
-        let trust = self.opcode_trust.min(15);
-        let contexts = [
-            fold(1),
-            fold(2),
-            fold(3),
-            fold(4),
-            fold(6),
-            hash(hash(11, here), fold(1)),
-            hash(hash(12, deleted), fold(1)),
-            hash(hash(13, recent & 15), fold(1)),
-            hash(14, expected.map_or(256, u32::from) | (trust.min(7) as u32) << 12),
-            hash(hash(15, deleted), here),
-        ];
-        let guesses = [
-            expected.map(|byte| Guess { byte, class: trust }),
-            u8::try_from(deleted).ok().map(|byte| Guess { byte, class: usize::from(deleted != 0) }),
-            None,
-        ];
-        hints.byte(told, &contexts, &guesses, OPCODE_PART, trust)
     }
 
     /// An instruction begins in the second pass; `following` is the opcode behind it.
@@ -463,7 +382,7 @@ impl Past {
                     1 => self.names[0],
                     2 => hash(self.names[0], self.names[1]),
                     3 => self.most_register,
-                    4 => self.recent as u32 & 0xffff,
+                    4 => self.opcodes.recent() as u32 & 0xffff,
                     _ => 0,
                 };
                 *context = hash(hash(known, i as u32 | 0x900), salt);

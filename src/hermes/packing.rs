@@ -443,6 +443,13 @@ mod tests {
     }
 
     #[test]
+    fn many_equal_strings_take_no_longer_than_others() {
+        let starts: Vec<u32> = (0..=200_000).collect();
+        let packed = pack(&vec![b'a'; 200_000], &starts).unwrap();
+        assert_eq!((&packed.storage[..], packed.offsets[199_999]), (&b"a"[..], 0));
+    }
+
+    #[test]
     fn nothing_packs_to_nothing() {
         assert_eq!(pack::<u8>(&[], &[0]), Some(Packed::default()));
         assert_eq!(pack::<u16>(&[], &[]), Some(Packed::default()));

@@ -54,7 +54,7 @@ impl Bodies {
                     self.push(hints, numbering, out, opcode)?;
                     align.push(next as u32);
                     (before, last) = (last, opcode.into());
-                    self.past.opcode(opcode);
+                    self.past.opcodes.push(opcode);
                     next += 1;
                     recent <<= 2;
                     distance = distance.saturating_add(1);
@@ -78,11 +78,11 @@ impl Bodies {
             hints.check()?;
             if comes {
                 let told = lesson.code.instructions.get(told).map_or(0, |instruction| instruction.opcode);
-                let opcode = self.past.code_opcode(hints, told, here, deleted, recent);
+                let opcode = self.past.opcodes.code(hints, told, here, deleted, recent);
                 self.push(hints, numbering, out, opcode)?;
                 align.push(NONE);
                 (before, last) = (last, opcode.into());
-                self.past.opcode(opcode);
+                self.past.opcodes.push(opcode);
                 recent = recent << 2 | 1;
             } else if at_end {
                 return Ok(align);
