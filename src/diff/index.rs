@@ -48,8 +48,8 @@ fn group(mixed: u64, shift: u32) -> usize {
 
 /// The filter's bits are at most two to the power of this: they should stay in the processor's cache.
 const FILTER_BITS: u32 = 25;
-/// Places of old that are filtered as one.
-const BLOCK: usize = 1 << 18;
+/// Places of old that are filtered as one: so many that what passes is given back to the system once it is filed.
+const BLOCK: usize = 1 << 20;
 /// The index is filled in so many parts, side by side, each small enough for a processor to keep at hand.
 const SHARES: usize = 1 << SHARE_BITS;
 const SHARE_BITS: u32 = 4;
@@ -122,7 +122,7 @@ impl Index {
             shares[share].push(hits);
         }
         let count: usize = shares.iter().flatten().map(Vec::len).sum();
-        let log = count.next_power_of_two().trailing_zeros().clamp(SHARE_BITS, 30);
+        let log = count.max(1).ilog2().clamp(SHARE_BITS, 30);
         let shift = 64 - log;
         let groups = 1 << (log - SHARE_BITS);
         let mut group_ends = vec![0u32; 1 << log];
