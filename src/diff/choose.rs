@@ -7,7 +7,7 @@ use super::encode::{Coding, Job};
 use super::ways::Way;
 use super::{Effort, Made};
 
-/// Levels of zstd: of a try, of what is kept in a hurry, of the smallest lanes.
+/// Levels of zstd: of a try, of a try that is kept in a hurry, of the smallest lanes.
 const TRY_LEVEL: i32 = 3;
 const FAST_LEVEL: i32 = 12;
 const MAX_LEVEL: i32 = 22;
@@ -42,8 +42,9 @@ impl Job<'_> {
     /// One way, in the codings that are worth their time.
     fn code(&self, way: &Way) -> Vec<Made> {
         let literals = way.literal_bytes();
-        let tried = (self.effort == Effort::Fast || literals > UNASKED_BYTES)
-            .then(|| self.encode(way, Coding::Lanes(TRY_LEVEL)));
+        let level = if self.effort == Effort::Fast { FAST_LEVEL } else { TRY_LEVEL };
+        let try_lanes = self.effort == Effort::Fast || literals > UNASKED_BYTES;
+        let tried = try_lanes.then(|| self.encode(way, Coding::Lanes(level)));
         let models = tried.as_ref().is_none_or(|(_, patch)| {
             let hurry = HURRY_BYTES.max(usize::try_from(self.total_bytes() / HURRY_SHARE).unwrap_or(usize::MAX));
             (self.effort != Effort::Fast || patch.len() < hurry) && worth_models(literals, patch.len() as u64)
@@ -52,7 +53,8 @@ impl Job<'_> {
             (Effort::Max, true) => &[Coding::Models, Coding::Lanes(MAX_LEVEL)],
             (Effort::Max, false) => &[Coding::Lanes(MAX_LEVEL)],
             (_, true) => &[Coding::Models],
-            (_, false) => &[Coding::Lanes(FAST_LEVEL)],
+            (Effort::Default, false) => &[Coding::Lanes(FAST_LEVEL)],
+            (Effort::Fast, false) => &[],
         };
         let coded = codings.par_iter().map(|&coding| self.encode(way, coding));
         tried.into_par_iter().chain(coded).collect()
