@@ -13,6 +13,10 @@ use crate::{
     patch::PatchError,
     store::StoreError,
     tree::TreeError,
+    trust::{
+        TrustError,
+        sign::{KeyError, SignError},
+    },
 };
 
 /// Why the command could not do its work. See the exit codes in the help.
@@ -92,6 +96,28 @@ impl From<TreeError> for Failure {
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
+        Self::new(Code::Unusable, &error)
+    }
+}
+
+impl From<TrustError> for Failure {
+    fn from(error: TrustError) -> Self {
+        let code = if error.is_verification() { Code::Verification } else { Code::Unusable };
+        Self::new(code, &error)
+    }
+}
+
+impl From<SignError> for Failure {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Trust(error) => error.into(),
+            _ => Self::new(Code::Unusable, &error),
+        }
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
         Self::new(Code::Unusable, &error)
     }
 }

@@ -11,6 +11,7 @@ mod failure;
 mod hash;
 mod input;
 mod inspect;
+mod key;
 mod lint;
 mod man;
 mod say;
@@ -67,6 +68,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Print the hash of a file or folder
     Hash(hash::Arguments),
+    /// Make keys and roots: who may sign what devices believe
+    Key(key::Arguments),
     /// Show on a real app what an update weighs; needs no input
     Demo(demo::Arguments),
     /// Look after the objects of releases: count, verify, mend, collect
@@ -110,6 +113,7 @@ impl Command {
             Self::Lint(arguments) => lint::run(&arguments, say),
             Self::Verify(arguments) => verify::run(&arguments, say),
             Self::Hash(arguments) => hash::run(&arguments, say),
+            Self::Key(arguments) => key::run(&arguments, say),
             Self::Demo(arguments) => demo::run(&arguments, say),
             Self::Store(arguments) => store::run(&arguments, say),
             Self::Completions(arguments) => completions::run(&arguments),

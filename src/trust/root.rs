@@ -214,8 +214,11 @@ impl Root {
         Ok(next)
     }
 
-    /// Whether `next` may follow this root, signatures aside.
-    pub(super) fn check_successor(&self, next: &Self) -> Result<(), TrustError> {
+    /// Makes sure that `next` may follow this root, signatures aside.
+    ///
+    /// # Errors
+    /// [`TrustError::NotTheSuccessor`].
+    pub fn check_successor(&self, next: &Self) -> Result<(), TrustError> {
         let follows = |last: u64, next: u64| next.checked_sub(last) == Some(1);
         let field = if !follows(self.number, next.number) {
             "number"
