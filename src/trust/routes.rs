@@ -106,12 +106,14 @@ impl Routes {
     /// and where there are too many, the last are left out.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
-        // Only as many trees as a list may have; at 80 bytes for a step and its tree the bytes then fit, too.
+        // Only as many trees and steps as a list may have; these stay below the most bytes.
         let mut others = BTreeSet::new();
         let mut kept = Vec::new();
-        for step in &self.steps {
-            if others.len() + 2 < MAX_TREES as usize && kept.len() < 2 * MAX_TREES as usize {
-                others.extend(step.from.into_iter().chain([step.to]).filter(|tree| *tree != self.target));
+        for step in self.steps.iter().take(MAX_STEPS as usize) {
+            let new: Vec<Hash> = step.from.into_iter().chain([step.to]).filter(|tree| *tree != self.target).collect();
+            let count = new.iter().filter(|tree| !others.contains(*tree)).count();
+            if others.len() + count < MAX_TREES as usize {
+                others.extend(new);
                 kept.push(step);
             }
         }

@@ -1,8 +1,8 @@
 //! The attacks of `docs/trust.md` and their answers.
 
 use super::{
-    App, Binary, Channel, Destructive, Document, Foreign, Head, KeyId, Listed, Memory, NotCounted, Offer, Offered,
-    Part, Passed, Platform, Root, Routes, Running, Signed, Statement, Step, Time, TrustError, Trusted, Window, bucket,
+    App, Binary, Channel, Destructive, Document, Foreign, Head, Listed, Memory, NotCounted, Offer, Offered, Part,
+    Passed, Platform, Root, Routes, Running, Signed, Statement, Step, Time, TrustError, Trusted, Window, bucket,
     sign::{self, SecretKey, SignError},
 };
 use crate::hash::Hash;
@@ -592,5 +592,4 @@ fn memory_stays_small_and_reads_back() {
     assert!(bytes.len() < 16_384);
     assert_eq!(Memory::read(&bytes).unwrap(), *device.memory());
     assert!(Memory::read(&bytes[1..]).is_err());
-    let _ = KeyId::from_bytes([0; 8]);
 }

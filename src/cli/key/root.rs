@@ -181,8 +181,9 @@ fn follow(old: &Path, out: &Path, gone: &[KeyId], epochs: u64, changes: &Changes
     next.expires = next.created.plus(changes.lasting.days * DAY_SECS);
     for id in gone {
         let roles = [&mut next.root, &mut next.release, &mut next.head];
-        let found = roles.into_iter().map(|role| remove(role, *id)).fold(false, |found, here| found || here);
-        if !found {
+        // A key may have several roles, and goes from all of them.
+        let found = roles.map(|role| remove(role, *id));
+        if !found.contains(&true) {
             let keys: Vec<String> = all_keys(&previous).iter().map(KeyId::to_string).collect();
             return Err(Failure::unusable(format_args!(
                 "{} has no key {id}; its keys are {}",
