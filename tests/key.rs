@@ -71,8 +71,10 @@ fn holders_of_root_keys_sign_apart() {
     key(&place, "sign @root1 --key @ci").exits(1).says(&["has no say", &id(&place, "carol")]);
     key(&place, "sign @root1 --key @alice.pub").exits(1).says(&["it is a public key"]);
     key(&place, "root @root1 --root @alice.pub --release @ci.pub").exits(1).says(&["exists"]);
-    key(&place, "root @other --root @alice.pub --release @alice.pub").exits(1).says(&["root keys stay offline"]);
-    key(&place, "root @other --root @alice.pub --release @ci.pub --threshold 2").exits(1).says(&["threshold"]);
+    key(&place, "root @other --root @alice.pub --release @alice.pub").exits(2).says(&["root keys stay offline"]);
+    key(&place, "root @other --root @alice.pub --release @ci.pub --threshold 2")
+        .exits(2)
+        .says(&["2 of 1 root keys", "--threshold"]);
     key(&place, "root @other --root @alice --release @ci.pub").exits(1).says(&["SECRET"]);
 }
 
@@ -82,7 +84,9 @@ fn a_revoked_key_is_gone_from_the_next_root_which_opens_an_epoch() {
     key(&place, "root @root1 --root @alice.pub --release @ci.pub --key @alice").exits(0);
     let ci = id(&place, "ci");
     key(&place, &format!("revoke @root2 @root3 --id {ci}")).exits(1).says(&["root2"]);
-    key(&place, &format!("revoke @root1 @root2 --id {ci}")).exits(2).says(&["0 release keys", "--add-release"]);
+    key(&place, &format!("revoke @root1 @root2 --id {ci}"))
+        .exits(2)
+        .says(&["1 of 0 release keys", "--release-threshold"]);
     key(&place, "revoke @root1 @root2 --id 0123456789abcdef").exits(1).says(&["has no key", &ci]);
     key(&place, "revoke @root1 @root2 --id zz").exits(2).says(&["16 hexadecimal digits"]);
     let words = format!("revoke @root1 @root2 --id {ci} --add-release @ci2.pub --add-head @ci2.pub --json");

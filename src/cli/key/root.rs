@@ -196,19 +196,6 @@ fn follow(old: &Path, out: &Path, gone: &[KeyId], epochs: u64, changes: &Changes
     put(&mut next.root, &publics(&changes.add_root)?, None, changes.threshold);
     put(&mut next.release, &publics(&changes.add_release)?, Some(window), changes.release_threshold);
     put(&mut next.head, &publics(&changes.add_head)?, Some(window), changes.head_threshold);
-    for (role, name, option) in [
-        (&next.root, "root", "--add-root or --threshold"),
-        (&next.release, "release", "--add-release or --release-threshold"),
-        (&next.head, "head", "--add-head or --head-threshold"),
-    ] {
-        if role.threshold > role.keys.len() {
-            return Err(Failure::usage(format_args!(
-                "{} {name} keys would be left, but {} must sign; use {option}",
-                role.keys.len(),
-                role.threshold
-            )));
-        }
-    }
     write(out, &next, Some(&previous), &changes.sign, say)
 }
 
@@ -242,6 +229,26 @@ fn put(role: &mut Role, keys: &[PublicKey], window: Option<Window>, threshold: O
 }
 
 fn write(out: &Path, root: &Root, previous: Option<&Root>, now: &SignNow, say: Say) -> Result<(), Failure> {
+    for (role, name, option) in [
+        (&root.root, "root", "--threshold"),
+        (&root.release, "release", "--release-threshold"),
+        (&root.head, "head", "--head-threshold"),
+    ] {
+        if role.threshold == 0 || role.threshold > role.keys.len() {
+            return Err(Failure::usage(format_args!(
+                "{} of {} {name} keys cannot be asked to sign; add {name} keys, or use {option}",
+                role.threshold,
+                role.keys.len()
+            )));
+        }
+    }
+    let shared = |key: &&Key| root.release.keys.iter().chain(&root.head.keys).any(|other| other.key == key.key);
+    if let Some(key) = root.root.keys.iter().find(shared) {
+        return Err(Failure::usage(format_args!(
+            "key {} would sign roots and more, but root keys stay offline; make another one with `smidge key new`",
+            key.key.id()
+        )));
+    }
     let mut document = draft_root(root)?;
     for key in &now.keys {
         document = sign::add(&document, key, previous, say)?;

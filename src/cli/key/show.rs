@@ -255,7 +255,9 @@ fn head(head: &Head) -> (Value, String) {
             let below = offer.mandatory_below;
             Some(if below > 0 { format!("v{label} (must below v{below})") } else { format!("v{label}") })
         });
-        let _ = writeln!(lines, "for      {}: {}", offered.binary, offers.collect::<Vec<_>>().join(", "));
+        let offers = offers.collect::<Vec<_>>().join(", ");
+        let offers = if offers.is_empty() { "nothing" } else { &offers };
+        let _ = writeln!(lines, "for      {}: {offers}", offered.binary);
     }
     (value, lines)
 }
