@@ -109,7 +109,7 @@ fn a_revoked_key_is_gone_from_the_next_root_which_opens_an_epoch() {
 #[test]
 fn what_is_no_key_and_no_document_is_said() {
     let place = Place::new();
-    place.file("junk", b"junk".to_vec());
+    place.file("junk", b"junk");
     key(&place, "show @junk").exits(1).says(&["neither a key nor a signed document"]);
     key(&place, "show @missing").exits(1).says(&["missing"]);
     key(&place, "sign @junk --key @junk").exits(1).says(&["junk", "no secret key"]);

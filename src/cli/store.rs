@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     Failure, Say,
-    say::{Taken, peak_memory_bytes},
+    say::{Taken, peak_memory_bytes, show_time},
     size,
 };
 use crate::{
@@ -294,7 +294,7 @@ async fn scrub(arguments: &Scrub, say: Say) -> Result<(), Failure> {
 
 fn scrub_lines(found: &Scrubbed, taken: &Taken) -> String {
     let Scrubbed { objects, stored_bytes, damaged, missing, mended, removed, strangers, temporaries, .. } = found;
-    let mut lines = format!("{objects} objects, {}, read in {}\n", size::show(*stored_bytes), taken.words());
+    let mut lines = format!("{objects} objects, {}, read in {}\n", size::show(*stored_bytes), show_time(taken.time()));
     for damage in &found.damages {
         let end = if damage.mended { "; mended" } else { "" };
         lines += &format!("{}\n  {}{end}\n", damage.hash, damage.what);
@@ -354,8 +354,12 @@ async fn collect(arguments: &Collect, say: Say) -> Result<(), Failure> {
 }
 
 fn collect_lines(found: &Collected, dry_run: bool, taken: &Taken) -> String {
-    let mut lines =
-        format!("{} objects, {}, looked at in {}\n", found.objects, size::show(found.stored_bytes), taken.words());
+    let mut lines = format!(
+        "{} objects, {}, looked at in {}\n",
+        found.objects,
+        size::show(found.stored_bytes),
+        show_time(taken.time())
+    );
     let mut line = |count: u64, what: &str| {
         if count > 0 {
             lines += &format!("{count:>9}  {what}\n");

@@ -109,8 +109,8 @@ pub(super) fn warn_if_open(path: &Path, say: Say) {
         use std::os::unix::fs::PermissionsExt;
         let open =
             path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0);
-        if open && !say.quiet {
-            eprintln!("warning: others on this machine can read {0}; run `chmod 600 {0}`", path.display());
+        if open {
+            say.warn(&format!("others on this machine can read {0}; run `chmod 600 {0}`", path.display()));
         }
     }
     #[cfg(not(unix))]
