@@ -60,7 +60,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// How long to search for a smaller patch. The figures are `docs/benchmarks.md`'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Effort {
+pub(super) enum Effort {
     /// For pipelines in a hurry: patches 1.3 times as large, up to 5 times where
     /// minified names changed; half the time
     Fast,

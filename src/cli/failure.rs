@@ -11,6 +11,7 @@ use crate::{
     exchange::ExchangeError,
     files::FileError,
     patch::PatchError,
+    release::{ReleaseError, database::DatabaseError},
     store::StoreError,
     tree::TreeError,
     trust::{
@@ -154,6 +155,19 @@ impl From<WeighError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        let code = if error.is_verification() { Code::Verification } else { Code::Unusable };
+        Self::new(code, &error)
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        Self::new(Code::Unusable, &error)
+    }
+}
+
+impl From<ReleaseError> for Failure {
+    fn from(error: ReleaseError) -> Self {
         let code = if error.is_verification() { Code::Verification } else { Code::Unusable };
         Self::new(code, &error)
     }

@@ -4,20 +4,27 @@
 //! the result is one JSON object on standard output, and an error one on standard error.
 
 mod apply;
+mod binary;
 mod completions;
 mod demo;
 mod diff;
+mod export;
 mod failure;
 mod hash;
+mod init;
 mod input;
 mod inspect;
 mod key;
 mod lint;
 mod man;
+mod place;
+mod plan;
+mod release;
 mod say;
 mod size;
 mod store;
 mod verify;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -28,7 +35,8 @@ use failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the input cannot be used: missing, not a patch, above a limit, no space
+  1  the input cannot be used: missing, not a patch, above a limit, no space,
+     refused by a rule
   2  the command line is wrong
   3  a verification failed: a patch or an object is damaged, or the old or the
      new content is not what the patch was made for; the target is as it was";
@@ -74,6 +82,18 @@ enum Command {
     Demo(demo::Arguments),
     /// Look after the objects of releases: count, verify, mend, collect
     Store(store::Arguments),
+    /// Make a store, a database and keys to try things with
+    Init(init::Arguments),
+    /// Add and list store builds
+    Binary(binary::Arguments),
+    /// Release a bundle, and change, promote or roll back releases
+    Release(Box<release::Arguments>),
+    /// Say which old releases deserve a patch, and why
+    Plan(plan::Arguments),
+    /// Make the patches that wait
+    Worker(worker::Arguments),
+    /// Write what devices read into a folder for any static host
+    Export(export::Arguments),
     /// Print the completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a folder
@@ -116,6 +136,12 @@ impl Command {
             Self::Key(arguments) => key::run(&arguments, say),
             Self::Demo(arguments) => demo::run(&arguments, say),
             Self::Store(arguments) => store::run(&arguments, say),
+            Self::Init(arguments) => init::run(&arguments, say),
+            Self::Binary(arguments) => binary::run(&arguments, say),
+            Self::Release(arguments) => release::run(*arguments, say),
+            Self::Plan(arguments) => plan::run(&arguments, say),
+            Self::Worker(arguments) => worker::run(&arguments, say),
+            Self::Export(arguments) => export::run(&arguments, say),
             Self::Completions(arguments) => completions::run(&arguments),
             Self::Man(arguments) => man::run(&arguments),
         }

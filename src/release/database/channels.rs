@@ -39,8 +39,6 @@ pub struct Edit {
     pub targets: Option<Vec<Id>>,
     /// The statement that was signed anew.
     pub statement: Option<Hash>,
-    /// The routes as the new head names them.
-    pub routes: Option<Hash>,
 }
 
 /// One step on a channel: all of it happens, or nothing.
@@ -174,13 +172,12 @@ impl Database {
 
 async fn insert_release(connection: &mut AnyConnection, channel: Id, release: &Release) -> Result<()> {
     sqlx::query(
-        "INSERT INTO releases (channel, number, statement, routes, tree, files, size_bytes, description, mandatory, \
-         disabled, rollout, origin, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "INSERT INTO releases (channel, number, statement, tree, files, size_bytes, description, mandatory, disabled, \
+         rollout, origin, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(channel)
     .bind(release.number)
     .bind(release.statement.to_string())
-    .bind(release.routes.to_string())
     .bind(release.tree.to_string())
     .bind(column(release.files))
     .bind(column(release.size_bytes))
@@ -219,15 +216,14 @@ async fn apply_edit(connection: &mut AnyConnection, channel: &Channel, edit: &Ed
         release.rollout = to;
     }
     sqlx::query(
-        "UPDATE releases SET description = $1, mandatory = $2, disabled = $3, rollout = $4, statement = $5, \
-         routes = $6 WHERE channel = $7 AND number = $8",
+        "UPDATE releases SET description = $1, mandatory = $2, disabled = $3, rollout = $4, statement = $5 \
+         WHERE channel = $6 AND number = $7",
     )
     .bind(edit.description.clone().unwrap_or(release.description))
     .bind(i64::from(edit.mandatory.unwrap_or(release.mandatory)))
     .bind(i64::from(edit.disabled.unwrap_or(release.disabled)))
     .bind(release.rollout)
     .bind(edit.statement.unwrap_or(release.statement).to_string())
-    .bind(edit.routes.unwrap_or(release.routes).to_string())
     .bind(channel.id)
     .bind(edit.number)
     .execute(&mut *connection)

@@ -37,6 +37,41 @@ impl Database {
         }
     }
 
+    /// The roots of an organisation, each with its number, ascending.
+    ///
+    /// # Errors
+    /// [`super::DatabaseError::Statement`].
+    pub async fn roots(&self, organisation: &str) -> Result<Vec<(i64, Vec<u8>)>> {
+        let rows = sqlx::query(
+            "SELECT roots.number AS number, roots.document AS document FROM roots \
+             JOIN organisations ON organisations.id = roots.organisation WHERE organisations.name = $1 \
+             ORDER BY roots.number",
+        )
+        .bind(organisation.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("number")?, row.try_get("document")?))).collect()
+    }
+
+    /// Adds the root `number` of the organisation that `platform` belongs to. A root that is there stays: its number is
+    /// taken. Whoever calls this has checked that it follows the one before.
+    ///
+    /// # Errors
+    /// [`super::DatabaseError::Statement`], also where another root has the number.
+    pub async fn add_root(&self, platform: &Platform, number: i64, document: &[u8], who: &str) -> Result<()> {
+        let organisation = self.organisation_of(platform).await?;
+        let mut change = self.change().await?;
+        sqlx::query("INSERT INTO roots (organisation, number, document, created) VALUES ($1, $2, $3, $4)")
+            .bind(organisation)
+            .bind(number)
+            .bind(document.to_vec())
+            .bind(now())
+            .execute(&mut *change.transaction)
+            .await?;
+        let subject = format!("{} root {number}", platform.organisation);
+        change.commit(Record { who, action: "root add", subject: subject.trim_start(), detail: "" }).await
+    }
+
     /// Writes down a public key of the organisation that `platform` belongs to. Again for the same key, nothing
     /// changes.
     ///

@@ -14,8 +14,6 @@ pub struct Release {
     pub number: i64,
     /// The signed statement, an object of the store.
     pub statement: Hash,
-    /// The ways to it from other trees as its channel's head names them, an object of the store.
-    pub routes: Hash,
     /// The tree that it ships.
     pub tree: Hash,
     /// Files of the tree.
@@ -107,7 +105,6 @@ fn release(row: &AnyRow) -> Result<Release> {
     Ok(Release {
         number: row.try_get("number")?,
         statement: hash(row, "statement")?,
-        routes: hash(row, "routes")?,
         tree: hash(row, "tree")?,
         files: count(row, "files")?,
         size_bytes: count(row, "size_bytes")?,

@@ -59,7 +59,6 @@ fn release(number: i64, targets: &[Id]) -> Release {
     Release {
         number,
         statement: tree(1000),
-        routes: tree(1001),
         tree: tree(u32::try_from(number).unwrap()),
         files: 3,
         size_bytes: 1 << 40,
@@ -339,6 +338,10 @@ fn trees_keys_and_reports_are_kept() {
         for (n, devices, at) in [(1, 5, 0), (2, 3, 0), (2, 4, 10), (1, 2, 90_000)] {
             database.report(&shop.platform, tree(n), devices, at).await.unwrap();
         }
+        assert_eq!(database.forget_trees(&[tree(1)].into(), i64::MAX).await.unwrap(), 0);
+        assert_eq!(database.forget_trees(&[tree(2)].into(), 0).await.unwrap(), 0);
+        assert_eq!(database.forget_trees(&[tree(2)].into(), i64::MAX).await.unwrap(), 1);
+        assert_eq!(database.tree(tree(1)).await.unwrap(), None);
         let share = |n, devices| Share { tree: tree(n), devices };
         assert_eq!(database.fleet(&shop.platform, 0).await.unwrap(), [share(2, 7), share(1, 5)]);
         assert_eq!(database.fleet(&shop.platform, 86_400).await.unwrap(), [share(1, 2)]);

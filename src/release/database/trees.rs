@@ -1,5 +1,7 @@
 //! Trees: where the list of a tree's files lies in the store, and its full release.
 
+use std::collections::BTreeSet;
+
 use sqlx::any::AnyRow;
 
 use super::{Database, Result, column, count, hash, hash_or_none, now};
@@ -28,7 +30,7 @@ impl Database {
     pub async fn record_tree(&self, tree: &KnownTree) -> Result<()> {
         sqlx::query(
             "INSERT INTO trees (tree, manifest, full_object, full_bytes, files, size_bytes, created) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tree) DO UPDATE SET \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tree) DO UPDATE SET created = excluded.created, \
              full_object = COALESCE(excluded.full_object, trees.full_object), \
              full_bytes = CASE WHEN excluded.full_object IS NULL THEN trees.full_bytes ELSE excluded.full_bytes END",
         )
@@ -54,6 +56,31 @@ impl Database {
             .fetch_optional(&self.pool)
             .await?;
         row.as_ref().map(known).transpose()
+    }
+
+    /// Forgets the trees that are not `live` and were not recorded since `before`, and the patches to them, so that
+    /// what they name may be removed. Returns how many trees that were.
+    ///
+    /// # Errors
+    /// [`super::DatabaseError::Statement`], [`super::DatabaseError::Damaged`].
+    pub async fn forget_trees(&self, live: &BTreeSet<Hash>, before: i64) -> Result<u64> {
+        let mut forgotten = 0;
+        for known in self.trees().await?.iter().filter(|known| !live.contains(&known.tree)) {
+            // Compared again in the statement: somebody may release it just now.
+            let gone = sqlx::query("DELETE FROM trees WHERE tree = $1 AND created < $2")
+                .bind(known.tree.to_string())
+                .bind(before)
+                .execute(&self.pool)
+                .await?;
+            if gone.rows_affected() == 1 {
+                forgotten += 1;
+                sqlx::query("DELETE FROM patches WHERE new = $1")
+                    .bind(known.tree.to_string())
+                    .execute(&self.pool)
+                    .await?;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// All trees whose content is in the store.

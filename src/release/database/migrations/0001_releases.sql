@@ -68,7 +68,6 @@ CREATE TABLE releases (
     channel BIGINT NOT NULL REFERENCES channels (id),
     number BIGINT NOT NULL,
     statement TEXT NOT NULL,
-    routes TEXT NOT NULL,
     tree TEXT NOT NULL,
     files BIGINT NOT NULL,
     size_bytes BIGINT NOT NULL,
@@ -121,6 +120,15 @@ CREATE TABLE keys (
     expires BIGINT,
     revoked BIGINT,
     UNIQUE (organisation, role, public_key)
+);
+
+-- The roots of an organisation, which devices follow from the one that they carry.
+CREATE TABLE roots (
+    organisation BIGINT NOT NULL REFERENCES organisations (id),
+    number BIGINT NOT NULL,
+    document {bytes} NOT NULL,
+    created BIGINT NOT NULL,
+    PRIMARY KEY (organisation, number)
 );
 
 -- Each record's hash covers the record and the hash before it.
