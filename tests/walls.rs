@@ -95,6 +95,8 @@ fn the_core_knows_nothing_above_it() {
     for core in ["hash", "limits", "wire", "files", "tree", "trust"] {
         assert_wall(core, &["diff", "exchange", "store", "release", "server", "device", "apply", "patch", "codec"]);
     }
+    // A store keeps objects and knows nothing of what they are.
+    assert_wall("store", &["apply", "patch", "codec", "diff", "exchange", "release", "server", "device", "trust"]);
     // Their encoders, behind the feature `diff`, may use what `diff` finds.
     for core in ["codec", "hermes", "patch", "apply", "repack"] {
         assert_wall(core, &["exchange", "store", "release", "server", "device"]);
