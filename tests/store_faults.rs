@@ -60,7 +60,7 @@ fn whatever_happens_to_an_object_is_found_named_and_mended() {
         ("something behind it", |path, _| {
             fs::write(path, [&fs::read(path).unwrap()[..], b"x"].concat()).unwrap();
         }),
-        ("swapped for another", |path, other| drop(fs::copy(other, path).unwrap())),
+        ("swapped for another", |path, other| assert!(fs::copy(other, path).unwrap() > 0)),
         ("a link to itself elsewhere", |path, _| {
             let aside = path.parent().unwrap().parent().unwrap().parent().unwrap().join("aside");
             fs::rename(path, &aside).unwrap();
@@ -80,9 +80,10 @@ fn whatever_happens_to_an_object_is_found_named_and_mended() {
         for (number, (hash, path)) in objects.iter().enumerate() {
             deed(path, &objects[(number + 1) % objects.len()].1);
             let output = place.join("output");
-            let get = ["store", "get", text(&root), &hash.to_string(), "-o", text(&output)];
+            let digits = hash.to_string();
+            let get = ["store", "get", text(&root), &digits, "-o", text(&output)];
             let is_link = path.symlink_metadata().unwrap().file_type();
-            smidge(&get).exits(3).says(&[&hash.to_string(), "damaged", "scrub --from"]);
+            smidge(&get).exits(3).says(&[&digits, "damaged", "scrub --from"]);
             assert!(!output.exists(), "{what}");
             if !is_link.is_file() {
                 // No object's name stands for what is no file: a put writes the object anew.
@@ -150,9 +151,12 @@ fn planted_links_lead_nowhere() {
         symlink(&moved, &inner).unwrap();
         let before = read_tree(&outside);
         let put = place.file("noise2", [&fs::read(place.join("noise")).unwrap()[..], b"2"].concat());
-        let get = ["store", "get", text(&root), &objects[0].0.to_string(), "-o", text(&place.join("output"))];
+        let (hash, output) = (objects[0].0.to_string(), place.join("output"));
+        let get = ["store", "get", text(&root), &hash, "-o", text(&output)];
         if !inner.ends_with("tmp") {
             smidge(&get).exits(3);
+            let found = smidge(&["store", "stats", text(&root), "--json"]).exits(0).json();
+            assert!(found["objects"].as_u64() < Some(3) && found["strangers"].as_u64() > Some(0));
             fs::remove_file(place.join("noise2")).unwrap();
         } else {
             smidge(&["store", "put", text(&root), text(&put)]).exits(1);
@@ -260,7 +264,7 @@ fn killed_everywhere(root: &Path, arguments: &[&str], check: impl Fn(&Path, &str
     for call in CALLS {
         // Calls of the loader and of the runtime come first and are many; lists are 256.
         let step = match call {
-            "openat" | "getdents64" => 37,
+            "openat" | "getdents64" => 41,
             "write" => 3,
             _ => 1,
         };
@@ -279,7 +283,7 @@ fn killed_everywhere(root: &Path, arguments: &[&str], check: impl Fn(&Path, &str
             check(&copy, &format!("killed at {call} {when}"));
         }
     }
-    assert!(kills > 20, "only {kills} places to be killed at");
+    assert!(kills > 12, "only {kills} places to be killed at");
 }
 
 #[test]

@@ -178,10 +178,7 @@ fn own_folder<'a>(root: &Path, parts: impl Iterator<Item = &'a str>) -> Result<P
         folder.push(part);
         match folder.symlink_metadata() {
             Ok(metadata) if metadata.is_dir() => continue,
-            Ok(_) => {
-                let source = io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder; remove it");
-                return Err(StoreError::io("write into", folder.display(), source));
-            }
+            Ok(_) => return Err(not_a_folder(&folder)),
             Err(_) => {}
         }
         match fs::create_dir(&folder) {
@@ -192,6 +189,11 @@ fn own_folder<'a>(root: &Path, parts: impl Iterator<Item = &'a str>) -> Result<P
         }
     }
     Ok(folder)
+}
+
+fn not_a_folder(folder: &Path) -> StoreError {
+    let source = io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder of the store; remove it");
+    StoreError::io("use", folder.display(), source)
 }
 
 fn sync(folder: &Path) -> Result<(), StoreError> {
@@ -358,6 +360,11 @@ impl Reading {
 
 fn list(folder: &Path, shard: u8) -> Result<Vec<Listed>, StoreError> {
     let io = |source| StoreError::io("look into", folder.display(), source);
+    let is_own = |folder: &Path| folder.symlink_metadata().map_or(true, |metadata| metadata.is_dir());
+    if !is_own(folder) || !folder.parent().is_none_or(is_own) {
+        // What lies behind a link is not the store's, and nobody may collect it.
+        return Ok(vec![Listed::Stranger(format!("objects/{shard:02x}"))]);
+    }
     let items = match fs::read_dir(folder) {
         Ok(items) => items,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

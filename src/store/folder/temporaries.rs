@@ -11,7 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{StoreError, own_folder};
+use super::{StoreError, not_a_folder, own_folder};
 use crate::{files, store::backend::Scratch};
 
 const FOLDER: &str = "tmp";
@@ -20,7 +20,8 @@ const FOLDER: &str = "tmp";
 pub(super) fn create(root: &Path) -> Result<Scratch, StoreError> {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     const TRIES: usize = 16;
-    let folder = root.join(FOLDER);
+    // Made where it is missing, and never a link to somewhere else.
+    let folder = own_folder(root, [FOLDER].into_iter())?;
     let io = |source| StoreError::io("write into", folder.display(), source);
     for _ in 0..TRIES {
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -29,10 +30,6 @@ pub(super) fn create(root: &Path) -> Result<Scratch, StoreError> {
         let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                own_folder(root, [FOLDER].into_iter())?;
-                continue;
-            }
             Err(source) => return Err(io(source)),
         };
         // A file system without locks leaves leftovers lying: `tidy` cannot lock them either.
@@ -48,6 +45,9 @@ pub(super) fn create(root: &Path) -> Result<Scratch, StoreError> {
 /// Removes the temporaries of processes that are no more, and counts them.
 pub(super) fn tidy(root: &Path) -> Result<u64, StoreError> {
     let folder = root.join(FOLDER);
+    if folder.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(not_a_folder(&folder));
+    }
     let items = match fs::read_dir(&folder) {
         Ok(items) => items,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
