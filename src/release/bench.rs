@@ -169,8 +169,13 @@ fn sweep(parent: &Path) {
         match files::open_plain(&item.path().join(LOCK)) {
             Ok(lock) if lock.try_lock().is_ok() => drop(fs::remove_dir_all(item.path())),
             Ok(_) => {}
-            // Killed before there was a lock, or just being made: it goes if it is empty, and its maker makes another.
-            Err(_) => drop(fs::remove_dir(item.path())),
+            // Killed before there was a lock, or while the bench went: then it is empty, or still without a lock. One
+            // that is just being made is empty too, and its maker makes another.
+            Err(_) => {
+                if fs::remove_dir(item.path()).is_err() && !item.path().join(LOCK).exists() {
+                    let _ = fs::remove_dir_all(item.path());
+                }
+            }
         }
     }
 }
