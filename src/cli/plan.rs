@@ -139,7 +139,11 @@ pub(super) fn choice(choice: &Choice) -> Value {
 /// Choices for people.
 pub(super) fn choice_lines<'a>(choices: impl Iterator<Item = &'a Choice>) -> String {
     let line = |choice: &Choice| {
-        let what = if choice.make { "patch" } else { "none" };
+        let what = match choice.make {
+            true => "patch",
+            false if choice.there => "there",
+            false => "none",
+        };
         format!("{what:<6} from {:<12} {}\n", choice.candidate.name, choice.reason)
     };
     choices.map(line).collect()

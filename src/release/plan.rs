@@ -56,6 +56,8 @@ pub struct Choice {
     pub candidate: Candidate,
     /// Whether a direct patch is to be made.
     pub make: bool,
+    /// Whether there is one already.
+    pub there: bool,
     /// Why.
     pub reason: String,
 }
@@ -72,21 +74,26 @@ pub fn plan(target: Hash, target_bytes: u64, candidates: &[Candidate], ways: &Wa
 
     let mut choices: Vec<(usize, Choice)> = Vec::new();
     let mut open: Vec<(usize, u64, &Candidate)> = Vec::new();
-    let mut settle = |at: usize, candidate: &Candidate, reason: String| {
-        choices.push((at, Choice { candidate: candidate.clone(), make: false, reason }));
+    let mut settle = |at: usize, candidate: &Candidate, there: bool, reason: String| {
+        choices.push((at, Choice { candidate: candidate.clone(), make: false, there, reason }));
     };
     for (at, candidate) in candidates.iter().enumerate() {
         let devices = candidate.devices.unwrap_or(0);
         let routes = ways.routes(target);
         let direct = routes.steps().iter().find(|step| step.to == target && step.from == Some(candidate.tree));
         if candidate.tree == target {
-            settle(at, candidate, "it is the release itself".to_owned());
+            settle(at, candidate, false, "it is the release itself".to_owned());
         } else if let Some(step) = direct {
-            settle(at, candidate, format!("the patch is there, {} bytes", step.size));
+            settle(at, candidate, true, format!("the patch is there, {} bytes", step.size));
         } else if !candidate.known {
-            settle(at, candidate, "its content is not in the store: these devices get the full release".to_owned());
+            settle(
+                at,
+                candidate,
+                false,
+                "its content is not in the store: these devices get the full release".to_owned(),
+            );
         } else if counted && devices == 0 && !candidate.embedded {
-            settle(at, candidate, "no device reported it in 30 days".to_owned());
+            settle(at, candidate, false, "no device reported it in 30 days".to_owned());
         } else {
             let other = match ways.cheapest(target, &[candidate.tree]) {
                 Some((bytes, steps)) => bytes.saturating_add(REQUEST_BYTES.saturating_mul(steps as u64)),
@@ -120,7 +127,7 @@ pub fn plan(target: Hash, target_bytes: u64, candidates: &[Candidate], ways: &Wa
                 (true, reason(candidate, counted, value))
             }
         };
-        choices.push((at, Choice { candidate: candidate.clone(), make, reason }));
+        choices.push((at, Choice { candidate: candidate.clone(), make, there: false, reason }));
     }
     choices.sort_by_key(|(at, _)| *at);
     choices.into_iter().map(|(_, choice)| choice).collect()
