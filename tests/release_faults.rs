@@ -7,6 +7,7 @@ mod common;
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -242,11 +243,12 @@ fn a_full_disk_fails_the_release_and_room_mends_it() {
     // All that is left but a little, which differs from round to round.
     for left in [0, 20_000, 60_000] {
         let filler = disk.join("filler");
-        let mut room = vec![0u8; 4 << 20];
-        while fs::write(&filler, &room).is_err() {
-            room.truncate(room.len() - 4096);
+        let mut file = fs::File::create(&filler).unwrap();
+        let mut bytes = 0;
+        while let Ok(written) = file.write(&[0; 4096]) {
+            bytes += written as u64;
         }
-        fs::write(&filler, &room[..room.len() - left]).unwrap();
+        file.set_len(bytes.saturating_sub(left)).unwrap();
         let run = smidge(&template.arguments(What::Release, &work));
         fs::remove_file(&filler).unwrap();
         assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
