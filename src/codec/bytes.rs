@@ -59,9 +59,8 @@ impl<const N: usize, const W: usize> Bytes<N, W> {
         let mut holds = guesses.map(|guess| guess.is_some());
         for place in (0..8).rev() {
             if place == 7 || place == 3 {
-                for (bucket, &context) in buckets.iter_mut().zip(contexts) {
-                    *bucket = table.bucket(if place == 7 { context } else { hash(context, node) });
-                }
+                let half = |&context: &u32| if place == 7 { context } else { hash(context, node) };
+                buckets = table.buckets(&contexts.each_ref().map(half));
             }
             let in_half = if place > 3 { node } else { node & ((1 << (3 - place)) - 1) | 1 << (3 - place) };
             let slots = buckets.map(|bucket| bucket + in_half as usize);

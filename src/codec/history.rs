@@ -135,16 +135,23 @@ pub const fn first_guesses() -> [u16; STATES] {
     table
 }
 
-/// How much a history has seen, 0 to 3: nothing, a single bit, a few, many.
+/// How much a history has seen: all ones where it has seen anything, else 0; and 0 to 3: nothing, a single bit, a few,
+/// many.
 #[inline]
 #[must_use]
-pub fn confidence(history: u8) -> usize {
-    match history {
-        NEW => 0,
-        1..=2 => 1,
-        3..=24 => 2,
-        _ => 3,
-    }
+pub fn weight(history: u8) -> (i16, i16) {
+    // A table, since half the histories are new and half are not, which no branch can guess.
+    static WEIGHTS: [(i16, i16); STATES] = {
+        let mut weights = [(-1, 3); STATES];
+        weights[NEW as usize] = (0, 0);
+        let mut history = 1;
+        while history <= 24 {
+            weights[history] = (-1, if history <= 2 { 1 } else { 2 });
+            history += 1;
+        }
+        weights
+    };
+    WEIGHTS[history as usize]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use super::history;
 use super::logistic::{LOGIT_MAX, squash, stretch};
 use super::range::Coder;
+use super::vector::{self, Loops, Portable, WEIGHT_BITS};
 
 /// An adaptive probability: 22 bits of probability of a 1 above 10 bits of how often it was updated.
 #[derive(Clone, Copy)]
@@ -42,8 +43,9 @@ impl Chance {
         let seen = self.0 & 1023;
         let probability = (self.0 >> 10) as i32;
         let target = if bit != 0 { (1 << 22) - 1 } else { 0 };
+        // A reciprocal is below 1, so what is moved stays between what it was and the target.
         let step = (i64::from(target - probability) * i64::from(RECIPROCAL[seen as usize])) >> 16;
-        let moved = (probability + step as i32).clamp(0, (1 << 22) - 1) as u32;
+        let moved = (probability + step as i32) as u32;
         self.0 = moved << 10 | if seen < limit { seen + 1 } else { seen };
     }
 }
@@ -74,12 +76,6 @@ pub fn hash(a: u32, b: u32) -> u32 {
     mixed ^ mixed >> 15
 }
 
-/// Fraction bits of a weight.
-const WEIGHT_BITS: u32 = 16;
-/// Bits of a weight that are left out when it is multiplied, so that it fits in 16.
-const DROPPED_BITS: u32 = 3;
-/// Weights stay within ±4.
-const WEIGHT_MAX: i32 = (4 << WEIGHT_BITS) - (1 << DROPPED_BITS);
 /// Points of a refining curve over the logit, 128 apart.
 const CURVE: usize = 33;
 
@@ -96,11 +92,13 @@ pub struct Pace {
 
 /// A network for one kind of decision: `N` contexts, `W` inputs (a multiple of eight, at least `2 N + 1`).
 pub struct Net<const N: usize, const W: usize> {
-    maps: Box<[Chance]>,
+    maps: Box<[[Chance; 256]; N]>,
     weights: [Box<[[i32; W]]>; 2],
     curves: Box<[Chance]>,
     pace: Pace,
     step: i32,
+    #[cfg(target_arch = "x86_64")]
+    wide: bool,
 }
 
 impl<const N: usize, const W: usize> Net<N, W> {
@@ -118,11 +116,13 @@ impl<const N: usize, const W: usize> Net<N, W> {
         }
         let curve = |i: usize| Chance(squash((i as i32 - 16) * 128) << 16 | 6);
         Self {
-            maps: (0..N * 256).map(|i| Chance::of(guesses[i % 256])).collect(),
+            maps: Box::new([guesses.map(Chance::of); N]),
             weights: sets.map(|count| vec![start; count].into_boxed_slice()),
             curves: (0..curves * CURVE).map(|i| curve(i % CURVE)).collect(),
             pace,
             step: pace.first << 8,
+            #[cfg(target_arch = "x86_64")]
+            wide: vector::has_avx2(),
         }
     }
 
@@ -148,23 +148,58 @@ impl<const N: usize, const W: usize> Net<N, W> {
         sets: [usize; 2],
         curve: usize,
     ) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if self.wide {
+            // SAFETY: the processor was asked for these instructions when the net was made.
+            return unsafe { self.code_wide(coder, bit, table, slots, extra, sets, curve) };
+        }
+        self.code_one::<C, Portable>(coder, bit, table, slots, extra, sets, curve)
+    }
+
+    /// [`Net::code_one`] with vectors of 256 bits, which not every x86-64 processor has.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn code_wide<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        bit: u32,
+        table: &mut [u8],
+        slots: &[usize; N],
+        extra: &[i32],
+        sets: [usize; 2],
+        curve: usize,
+    ) -> u32 {
+        self.code_one::<C, vector::Avx2>(coder, bit, table, slots, extra, sets, curve)
+    }
+
+    #[inline(always)]
+    fn code_one<C: Coder, L: Loops>(
+        &mut self,
+        coder: &mut C,
+        bit: u32,
+        table: &mut [u8],
+        slots: &[usize; N],
+        extra: &[i32],
+        sets: [usize; 2],
+        curve: usize,
+    ) -> u32 {
         let mut inputs = [0i16; W];
-        let mut places = [0usize; N];
+        let mut histories = [0; N];
         for i in 0..N {
             let seen = table[slots[i]];
-            places[i] = i * 256 + seen as usize;
-            if seen != history::NEW {
-                let one = self.maps[places[i]].one12();
-                inputs[2 * i] = stretch(one) as i16;
-                inputs[2 * i + 1] = ((one as i32 - 2048) * CONFIDENCE[history::confidence(seen)] >> 3) as i16;
-            }
+            histories[i] = seen;
+            let one = self.maps[i][seen as usize].one12();
+            let (known, confidence) = history::weight(seen);
+            inputs[2 * i] = stretch(one) as i16 & known;
+            inputs[2 * i + 1] = ((one as i32 - 2048) * i32::from(confidence) >> 3) as i16;
         }
         inputs[2 * N] = 256;
         for (input, &logit) in inputs[2 * N + 1..].iter_mut().zip(extra) {
             *input = logit as i16;
         }
 
-        let logits = [dot(&inputs, &self.weights[0][sets[0]]), dot(&inputs, &self.weights[1][sets[1]])];
+        let sides = [&self.weights[0][sets[0]], &self.weights[1][sets[1]]];
+        let logits = sides.map(|weights| L::dot(&inputs, weights).clamp(-LOGIT_MAX, LOGIT_MAX));
         let logit = ((logits[0] + logits[1]) >> 1).clamp(-LOGIT_MAX, LOGIT_MAX);
         let mixed = squash(logit);
         let (low, part) = (curve * CURVE + ((logit + 2048) >> 7) as usize, ((logit + 2048) & 127) as u32);
@@ -175,37 +210,16 @@ impl<const N: usize, const W: usize> Net<N, W> {
 
         for (side, &logit) in logits.iter().enumerate() {
             let error = ((bit << 16) as i32) - squash(logit) as i32;
-            train(&inputs, &mut self.weights[side][sets[side]], (error * (self.step >> 8) >> 12) as i16);
+            L::train(&inputs, &mut self.weights[side][sets[side]], (error * (self.step >> 8) >> 12) as i16);
         }
         self.step += ((self.pace.last << 8) - self.step) >> 9;
         self.curves[low + (part >= 64) as usize].update(bit, 255);
         for i in 0..N {
-            self.maps[places[i]].update(bit, self.pace.limit);
+            self.maps[i][histories[i] as usize].update(bit, self.pace.limit);
+            // Two contexts may share a slot.
             let seen = &mut table[slots[i]];
             *seen = history::next(*seen, bit);
         }
         bit
-    }
-}
-
-/// Weight of a history's plain probability beside its logit, by how much it has seen.
-const CONFIDENCE: [i32; 4] = [0, 1, 2, 3];
-
-/// Products of 16 bits each and their sum in 32: what vector units of every phone do in one instruction.
-#[inline]
-fn dot<const W: usize>(inputs: &[i16; W], weights: &[i32; W]) -> i32 {
-    let mut sum = 0i32;
-    for i in 0..W {
-        let weight = (weights[i] >> DROPPED_BITS) as i16;
-        sum = sum.wrapping_add(i32::from(weight) * i32::from(inputs[i]));
-    }
-    (sum >> (WEIGHT_BITS - DROPPED_BITS)).clamp(-LOGIT_MAX, LOGIT_MAX)
-}
-
-#[inline]
-fn train<const W: usize>(inputs: &[i16; W], weights: &mut [i32; W], error: i16) {
-    for i in 0..W {
-        let moved = weights[i] + ((i32::from(inputs[i]) * i32::from(error) + (1 << 11)) >> 12);
-        weights[i] = moved.clamp(-WEIGHT_MAX, WEIGHT_MAX);
     }
 }

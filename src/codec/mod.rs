@@ -17,6 +17,7 @@ pub mod number;
 pub mod range;
 pub mod table;
 pub mod text;
+mod vector;
 pub mod words;
 
 /// Sizes of the tables that the models work with, chosen by the encoder.

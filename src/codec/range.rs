@@ -188,12 +188,16 @@ impl<R: Read> Coder for Decoder<R> {
     #[inline]
     fn code(&mut self, _bit: u32, one: u32) -> u32 {
         let middle = split(self.low, self.high, one);
-        let bit = u32::from(self.point <= middle);
-        if bit != 0 {
+        // A branch and not a selection: where the processor guesses the bit, it goes ahead with the next decision, whose
+        // contexts depend on this bit, without waiting for the end of this one.
+        let bit = if self.point <= middle {
+            std::hint::black_box(());
             self.high = middle;
+            1
         } else {
             self.low = middle + 1;
-        }
+            0
+        };
         while (self.low ^ self.high) >> 24 == 0 {
             self.low <<= 8;
             self.high = self.high << 8 | 0xff;

@@ -23,18 +23,28 @@ impl Table {
         &mut self.cells
     }
 
-    /// The first of the 16 cells that belong to `context`; the cells 1 to 15 hold histories, cell 0 a check.
+    /// For each of `contexts` the first of the 16 cells that belong to it; the cells 1 to 15 hold histories, cell 0 a
+    /// check.
     #[inline]
-    pub fn bucket(&mut self, context: u32) -> usize {
-        let spread = context.wrapping_mul(0x9E37_79B1);
+    pub fn buckets<const N: usize>(&mut self, contexts: &[u32; N]) -> [usize; N] {
+        let spread = contexts.map(|context| context.wrapping_mul(0x9E37_79B1));
+        // All are read before any is compared: the waits for memory then overlap, whatever the comparisons say.
+        let mut touched = 0;
+        for spread in spread {
+            touched ^= self.cells[(spread as usize >> 3 & self.mask) * BUCKET];
+        }
+        std::hint::black_box(touched);
+        spread.map(|spread| self.bucket(spread))
+    }
+
+    #[inline]
+    fn bucket(&mut self, spread: u32) -> usize {
         let check = (spread >> 24) as u8;
         let first = (spread as usize >> 3 & self.mask) * BUCKET;
-        if self.cells[first] == check {
-            return first;
-        }
         let second = first ^ BUCKET;
-        if self.cells[second] == check {
-            return second;
+        let in_first = self.cells[first] == check;
+        if in_first | (self.cells[second] == check) {
+            return first ^ if in_first { 0 } else { BUCKET };
         }
         // The cell of a bucket's first decision has seen all that its bucket has; fuller histories have higher numbers.
         let chosen = if self.cells[first + 1] <= self.cells[second + 1] { first } else { second };
