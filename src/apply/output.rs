@@ -1,7 +1,7 @@
 //! New content on its way to a file: hashed while it is written, errors kept until somebody asks.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use crate::codec::ends::New;
 use crate::hash::{Hash, Hasher};
@@ -51,6 +51,34 @@ impl Output {
         self.buffer.clear();
     }
 
+    /// Copies `len` bytes of `from`; fewer where it ends before, which the hash will tell.
+    ///
+    /// # Errors
+    /// As those of `from`.
+    pub fn copy(&mut self, from: &mut impl Read, len: u64) -> io::Result<()> {
+        let mut left = len;
+        while left > 0 {
+            let begin = self.buffer.len();
+            let most = left.min((BUFFER_BYTES - begin) as u64) as usize;
+            self.buffer.resize(begin + most, 0);
+            let read = loop {
+                match from.read(&mut self.buffer[begin..]) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    read => break read,
+                }
+            };
+            self.buffer.truncate(begin + *read.as_ref().unwrap_or(&0));
+            match read? {
+                0 => break,
+                read => left -= read as u64,
+            }
+            if self.buffer.len() == BUFFER_BYTES {
+                self.drain();
+            }
+        }
+        Ok(())
+    }
+
     /// Writes what is left; the hash of all, and the buffer for the next file.
     ///
     /// # Errors
@@ -61,6 +89,7 @@ impl Output {
             self.buffer.extend_from_slice(&sha1.digest().bytes());
             self.drain();
         }
+        crate::files::begin_writeback(&self.file);
         match self.error {
             Some(error) => Err(error),
             None => Ok((self.hasher.finish(), self.buffer)),

@@ -1,9 +1,10 @@
-//! An image on its way: bytes and their tags, written in any order to a temporary file through a few pages of memory.
+//! An image on its way: bytes and their tags, written in any order to a few pages of memory, and to a temporary file where
+//! those do not suffice.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::files::{FileError, Staged};
+use crate::files::Staged;
 use crate::hermes::Image;
 
 const PAGE_BITS: u32 = 15;
@@ -20,9 +21,11 @@ struct Page {
     content: Box<[u8]>,
 }
 
-/// A temporary file of bytes and tags, removed when dropped.
+/// Bytes and tags; the temporary file is removed when dropped.
 pub struct Scratch {
-    staged: Staged,
+    /// Where the file goes, once it is needed.
+    path: PathBuf,
+    file: Option<Staged>,
     pages: Vec<Page>,
     clock: u64,
     /// Pages that the file holds.
@@ -31,15 +34,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// An empty one beside `target`.
-    ///
-    /// # Errors
-    /// Where the folder around `target` cannot be written.
-    pub fn create_beside(target: &Path) -> Result<Self, FileError> {
+    /// An empty one, whose file goes beside `target` if it needs one.
+    #[must_use]
+    pub fn beside(target: &Path) -> Self {
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(".image");
-        let staged = Staged::create_beside(&target.with_file_name(name))?;
-        Ok(Self { staged, pages: Vec::new(), clock: 0, written: 0, recent: 0 })
+        let path = target.with_file_name(name);
+        Self { path, file: None, pages: Vec::new(), clock: 0, written: 0, recent: 0 }
     }
 
     /// Fills `bytes` and as many `tags` from `at`.
@@ -87,8 +88,8 @@ impl Scratch {
         };
         let page = &mut self.pages[slot];
         page.content.fill(0);
-        if index < self.written {
-            crate::files::read_exact_at(self.staged.file(), &mut page.content, index * 2 * PAGE_BYTES as u64)?;
+        if let (Some(file), true) = (&self.file, index < self.written) {
+            crate::files::read_exact_at(file.file(), &mut page.content, index * 2 * PAGE_BYTES as u64)?;
         }
         (page.index, page.dirty, page.used) = (index, false, clock);
         Ok(slot)
@@ -97,7 +98,11 @@ impl Scratch {
     fn write_back(&mut self, slot: usize) -> io::Result<()> {
         let page = &mut self.pages[slot];
         if page.dirty {
-            crate::files::write_all_at(self.staged.file(), &page.content, page.index * 2 * PAGE_BYTES as u64)?;
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(Staged::create_beside(&self.path).map_err(io::Error::other)?),
+            };
+            crate::files::write_all_at(file.file(), &page.content, page.index * 2 * PAGE_BYTES as u64)?;
             // What lies between is a hole, and reads as zeros.
             self.written = self.written.max(page.index + 1);
             page.dirty = false;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::scratch::Scratch;
 use crate::codec::ends::Old;
-use crate::files::{open_beneath, open_plain, read_exact_at};
+use crate::files::{Beneath, open_plain, read_exact_at};
 use crate::tree::{Kind, Tree};
 
 const PAGE_BITS: u32 = 13;
@@ -42,8 +42,7 @@ struct Page {
 
 /// The address space.
 pub struct Space<'a> {
-    root: &'a Path,
-    old: &'a Tree,
+    files: Files<'a>,
     extents: Vec<Extent>,
     len: u64,
     pages: Vec<Page>,
@@ -58,8 +57,7 @@ impl<'a> Space<'a> {
     #[must_use]
     pub fn new(root: &'a Path, old: &'a Tree) -> Self {
         let mut space = Self {
-            root,
-            old,
+            files: Files::new(root, old),
             extents: Vec::with_capacity(old.entries.len()),
             len: 0,
             pages: Vec::with_capacity(PAGES),
@@ -110,6 +108,14 @@ impl<'a> Space<'a> {
         }
     }
 
+    /// Opens the old file of this index.
+    ///
+    /// # Errors
+    /// As [`Files::open`].
+    pub fn open_old(&mut self, index: usize) -> io::Result<File> {
+        self.files.open(index)
+    }
+
     /// The bytes of one old file as an end of their own.
     pub fn part(&mut self, index: usize) -> Part<'_, 'a> {
         let (start, len) = (self.extents[index].start, self.extents[index].len);
@@ -145,8 +151,6 @@ impl<'a> Space<'a> {
 
     /// Fills `page` with what lies at `start`.
     fn fill(&mut self, start: u64, page: &mut Page) -> io::Result<()> {
-        page.bytes.fill(0);
-        page.tags.fill(0);
         let end = self.len.min(start + PAGE_BYTES as u64);
         let mut at = start;
         while at < end {
@@ -156,12 +160,17 @@ impl<'a> Space<'a> {
             let len = (extent.len - offset).min(end - at) as usize;
             let into = (at - start) as usize;
             let bytes = &mut page.bytes[into..into + len];
+            let tags = page.tags.get_mut(into..into + len).unwrap_or(&mut []);
             if let Source::Image(image) = &mut extent.source {
-                image.read(offset, bytes, page.tags.get_mut(into..into + len).unwrap_or(&mut []))?;
-            } else if !matches!(extent.source, Source::Gone) {
+                image.read(offset, bytes, tags)?;
+            } else if matches!(extent.source, Source::Gone) {
+                bytes.fill(0);
+                tags.fill(0);
+            } else {
+                tags.fill(0);
                 if self.open.as_ref().is_none_or(|(open, _)| *open != found) {
                     let file = match &extent.source {
-                        Source::Old(index) => open_old(self.root, self.old, *index)?,
+                        Source::Old(index) => self.files.open(*index)?,
                         Source::New(path) => open_plain(path)?,
                         Source::Image(_) | Source::Gone => return Ok(()),
                     };
@@ -184,15 +193,30 @@ impl<'a> Space<'a> {
     }
 }
 
-/// Opens the old file of this index.
-///
-/// # Errors
-/// As the system's; where it is no plain file any more.
-pub fn open_old(root: &Path, old: &Tree, index: usize) -> io::Result<File> {
-    match old.kind {
-        // The path that the caller named may be a link; what it names was read when old was verified.
-        Kind::File => File::open(root),
-        Kind::Folder => open_beneath(root, &old.entries[index].path),
+/// The files of old, to be opened again after they were verified.
+pub struct Files<'a> {
+    root: &'a Path,
+    old: &'a Tree,
+    beneath: Beneath,
+}
+
+impl<'a> Files<'a> {
+    /// Those of `old`, which lies at `root`.
+    #[must_use]
+    pub fn new(root: &'a Path, old: &'a Tree) -> Self {
+        Self { root, old, beneath: Beneath::new(root) }
+    }
+
+    /// Opens the file of this index.
+    ///
+    /// # Errors
+    /// As the system's; where it is no plain file any more.
+    pub fn open(&mut self, index: usize) -> io::Result<File> {
+        match self.old.kind {
+            // The path that the caller named may be a link; what it names was read when old was verified.
+            Kind::File => File::open(self.root),
+            Kind::Folder => self.beneath.open(&self.old.entries[index].path),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ impl Target {
     }
 
     /// Creates the file at `path`.
-    pub fn create_file(&mut self, path: &str, executable: bool) -> Result<File, ApplyError> {
+    pub fn create_file(&self, path: &str, executable: bool) -> Result<File, ApplyError> {
         match self {
             Self::Folder(folder) => Ok(folder.create_file(path, executable)?),
             Self::File(staged) => {

@@ -96,7 +96,7 @@ impl Output {
     /// The place to write to.
     pub(super) fn writer(&mut self) -> &mut dyn Write {
         match self {
-            Self::Staged(staged) => staged.file(),
+            Self::Staged(staged) => staged,
             Self::Stdout(stdout) => stdout,
         }
     }

@@ -52,8 +52,8 @@ impl Staged {
     }
 
     /// The temporary, open for reading and writing.
-    pub fn file(&mut self) -> &mut File {
-        &mut self.file
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     /// Where the temporary lies until it is committed.
@@ -66,7 +66,7 @@ impl Staged {
     ///
     /// # Errors
     /// [`FileError::Io`] where the mode cannot be changed.
-    pub fn set_executable(&mut self) -> Result<(), FileError> {
+    pub fn set_executable(&self) -> Result<(), FileError> {
         set_executable(&self.file).map_err(|source| FileError::io("make executable", &self.path, source))
     }
 
