@@ -226,7 +226,7 @@ mod tests {
     use crate::tree::scan;
 
     fn stage(target: &Path, files: &[(&str, &str, bool)]) -> StagedFolder {
-        let mut staged = StagedFolder::create_beside(target).unwrap();
+        let staged = StagedFolder::create_beside(target).unwrap();
         for (path, content, executable) in files {
             staged.create_file(path, *executable).unwrap().write_all(content.as_bytes()).unwrap();
         }
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn unsafe_paths_and_doubled_files_are_refused() {
         let around = tempfile::tempdir().unwrap();
-        let mut staged = stage(&around.path().join("app"), &[("a", "1", false)]);
+        let staged = stage(&around.path().join("app"), &[("a", "1", false)]);
         for path in ["../x", "/x", "a/../x", "", "c:/x"] {
             assert!(matches!(staged.create_file(path, false), Err(FileError::Path(_))), "{path}");
         }

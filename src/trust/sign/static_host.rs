@@ -80,7 +80,7 @@ fn put(path: &Path, content: &mut dyn Read, hash: Option<&Hash>) -> Result<(), F
     if let Some(folder) = path.parent() {
         create_folders(folder).map_err(|source| error("create the folder of", source))?;
     }
-    let mut staged = Staged::create_beside(path)?;
+    let staged = Staged::create_beside(path)?;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
