@@ -92,15 +92,6 @@ impl Taken {
         self.started.elapsed()
     }
 
-    /// Time and memory within a sentence: `0.12 s with 38.4 MB of memory`.
-    pub(super) fn words(&self) -> String {
-        let time = show_time(self.time());
-        match peak_memory_bytes() {
-            Some(bytes) => format!("{time} with {} of memory", super::size::show(bytes)),
-            None => time,
-        }
-    }
-
     /// Time and memory where sizes stand in a column of 8: `  0.12 s  38.4 MB of memory`.
     pub(super) fn columns(&self) -> String {
         let time = show_time(self.time());

@@ -182,13 +182,13 @@ impl Device {
             return Ok(());
         }
         let from = tree::scan(there)?;
-        let mut staged = crate::files::StagedFolder::create_beside(&slot)?;
+        let staged = crate::files::StagedFolder::create_beside(&slot)?;
         let error = |source| DeviceError::File(FileError::io("copy to", &slot, source));
         if from.kind == Kind::File {
             drop(staged);
             let mut staged = crate::files::Staged::create_beside(&slot)?;
             let mut file = crate::files::open_plain(there).map_err(error)?;
-            io::copy(&mut file, staged.file()).map_err(error)?;
+            io::copy(&mut file, &mut staged).map_err(error)?;
             return Ok(staged.commit()?);
         }
         for entry in &from.entries {

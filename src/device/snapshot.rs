@@ -45,7 +45,7 @@ pub(super) fn take(home: &Home, paths: &[PathBuf]) -> Result<u64, DeviceError> {
     let folder = home.snapshots();
     fs::create_dir_all(&folder).map_err(|source| error(&folder, source))?;
     let number = list(home).last().map_or(1, |last| last.saturating_add(1));
-    let mut staged = StagedFolder::create_beside(&folder.join(number.to_string()))?;
+    let staged = StagedFolder::create_beside(&folder.join(number.to_string()))?;
     let mut index = Vec::new();
     put_varint(&mut index, paths.len() as u64);
     for path in paths {

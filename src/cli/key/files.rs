@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Puts `document` at `path`, in the place of what is there.
 pub(super) fn replace(path: &Path, document: &[u8]) -> Result<(), Failure> {
-    let mut staged = Staged::create_beside(path)?;
+    let staged = Staged::create_beside(path)?;
     staged.file().write_all(document).map_err(|source| Failure::io("write", path, &source))?;
     Ok(staged.commit()?)
 }

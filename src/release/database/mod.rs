@@ -156,6 +156,16 @@ fn there_is(names: &[String]) -> String {
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
+/// Sets what every connection to an SQLite database needs.
+async fn set_up_sqlite(connection: &mut AnyConnection) -> sqlx::Result<()> {
+    sqlx::query("PRAGMA busy_timeout = 60000").execute(&mut *connection).await?;
+    // What was committed survives a power cut, and readers do not wait for writers. Where another process is just doing
+    // the same, this one is told "locked" and finds it done.
+    let _ = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *connection).await;
+    sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
+    Ok(())
+}
+
 /// A connection to the metadata; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -178,26 +188,19 @@ impl Database {
         }
         let mut options = AnyPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(WAIT_SECS));
         let address = if sqlite {
-            options = options.after_connect(|connection, _| {
-                Box::pin(async move {
-                    sqlx::query("PRAGMA busy_timeout = 60000").execute(&mut *connection).await?;
-                    // What was committed survives a power cut, and readers do not wait for writers. Where another
-                    // process is just doing the same, this one is told "locked" and finds it done.
-                    let _ = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *connection).await;
-                    sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
-                    Ok(())
-                })
-            });
+            options = options.after_connect(|connection, _| Box::pin(set_up_sqlite(connection)));
             let separator = if url.contains('?') { '&' } else { '?' };
             format!("{url}{separator}mode=rwc")
         } else {
             url.to_owned()
         };
         let open = |source| DatabaseError::Open { url: shown.clone(), source };
-        if !sqlite {
-            // The pool would try for a minute to reach a server that is not there.
-            AnyConnection::connect(&address).await.map_err(open)?.close().await.map_err(open)?;
+        // The pool would try for a minute to reach what is not there, and then not say why.
+        let mut first = AnyConnection::connect(&address).await.map_err(open)?;
+        if sqlite {
+            set_up_sqlite(&mut first).await.map_err(open)?;
         }
+        first.close().await.map_err(open)?;
         let pool = options.connect(&address).await.map_err(open)?;
         migrator(sqlite).run(&pool).await.map_err(|source| DatabaseError::Migrate { url: shown.clone(), source })?;
         Ok(Self { pool, sqlite })
