@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub(super) state: State,
     /// Why it had to be begun anew, where it had to; nothing where there was none.
     pub(super) lost: Option<String>,
+    /// Whether it is written down.
+    pub(super) kept: bool,
 }
 
 impl Home {
@@ -92,8 +94,9 @@ impl Home {
             },
             Err(error) => (None, Some(error.to_string())),
         };
+        let kept = state.is_some();
         let state = state.unwrap_or_else(|| State::new(config.machine.random(), config.binary.clone()));
-        Found { state, lost }
+        Found { state, lost, kept }
     }
 
     pub(super) fn write(&self, state: &State) -> Result<(), FileError> {
@@ -106,7 +109,7 @@ impl Home {
         let found = self.read(config);
         let mut state = found.state.clone();
         change(&mut state);
-        if state != found.state || found.lost.is_some() {
+        if state != found.state || !found.kept {
             self.write(&state)?;
         }
         Ok(state)

@@ -53,7 +53,7 @@ impl Device {
         self.decide(&mut state, &mut notices);
         self.leave_damaged(&mut state, &mut notices);
         let mut written = lock.map(|_lock| ());
-        if written.is_ok() && (state != before || found.lost.is_some()) {
+        if written.is_ok() && (state != before || !found.kept) {
             written = self.home.write(&state);
         }
         self.set_started(&state);

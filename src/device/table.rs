@@ -79,7 +79,8 @@ impl State {
                 coming => coming,
             }),
             Event::Hold => self.change(|coming| match coming {
-                Coming::Staged(release) | Coming::Pending(release) => Coming::Held(release),
+                // What waits for consent keeps waiting for it; data is asked about when it is given.
+                Coming::Pending(release) => Coming::Held(release),
                 coming => coming,
             }),
             Event::Synced => self.change(|coming| match coming {
