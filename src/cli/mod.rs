@@ -5,12 +5,14 @@
 
 mod apply;
 mod binary;
+mod check;
 mod completions;
 mod demo;
 mod diff;
 mod export;
 mod failure;
 mod hash;
+mod import;
 mod init;
 mod input;
 mod inspect;
@@ -39,7 +41,8 @@ Exit codes:
      refused by a rule
   2  the command line is wrong
   3  a verification failed: a patch or an object is damaged, or the old or the
-     new content is not what the patch was made for; the target is as it was";
+     new content is not what the patch was made for; the target is as it was;
+     or `check` says that a change is not safe over the air";
 
 /// Over-the-air updates that weigh a smidge: the smallest patch from one release to the next.
 #[derive(Debug, Parser)]
@@ -94,6 +97,10 @@ enum Command {
     Worker(worker::Arguments),
     /// Write what devices read into a folder for any static host
     Export(export::Arguments),
+    /// Say whether a change is safe over the air or needs a store release
+    Check(check::Arguments),
+    /// Move over from App Center and CodePush
+    Import(import::Arguments),
     /// Print the completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a folder
@@ -142,6 +149,8 @@ impl Command {
             Self::Plan(arguments) => plan::run(&arguments, say),
             Self::Worker(arguments) => worker::run(&arguments, say),
             Self::Export(arguments) => export::run(&arguments, say),
+            Self::Check(arguments) => check::run(&arguments, say),
+            Self::Import(arguments) => import::run(&arguments, say),
             Self::Completions(arguments) => completions::run(&arguments),
             Self::Man(arguments) => man::run(&arguments),
         }

@@ -11,9 +11,11 @@
 pub mod archive;
 pub mod bench;
 pub mod change;
+pub mod classify;
 pub mod database;
 mod error;
 pub mod export;
+pub mod import;
 mod live;
 mod make;
 pub mod manifest;
