@@ -16,28 +16,27 @@ use smidge::{
 
 use crate::world::{Clockwork, DAY, NOW, Plan, World, channel, root, signed_root};
 
+type Body = Box<dyn Read + Send>;
+type Does = fn(Body, Arc<Clockwork>) -> Body;
+
 /// What a host does to whatever lies below `path`.
 struct Host {
     folder: Folder,
     path: &'static str,
-    does: fn(Box<dyn Read + Send>, Arc<Clockwork>) -> Box<dyn Read + Send>,
+    does: Does,
     machine: Arc<Clockwork>,
     ranges: bool,
     given: Arc<AtomicU64>,
 }
 
 impl Host {
-    fn new(
-        world: &World,
-        path: &'static str,
-        does: fn(Box<dyn Read + Send>, Arc<Clockwork>) -> Box<dyn Read + Send>,
-    ) -> Self {
+    fn new(world: &World, path: &'static str, does: Does) -> Self {
         let machine = world.machine.clone();
         Self { folder: world.transport(), path, does, machine, ranges: true, given: Arc::default() }
     }
 }
 
-struct Counted(Box<dyn Read + Send>, Arc<AtomicU64>);
+struct Counted(Body, Arc<AtomicU64>);
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -63,7 +62,7 @@ impl Transport for Host {
 }
 
 /// Gives one byte at a time, each of which takes a while.
-struct Dawdling(Box<dyn Read + Send>, Arc<Clockwork>);
+struct Dawdling(Body, Arc<Clockwork>);
 
 impl Read for Dawdling {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -74,7 +73,7 @@ impl Read for Dawdling {
 }
 
 /// Breaks off after 100 bytes.
-struct Breaking(Box<dyn Read + Send>, usize);
+struct Breaking(Body, usize);
 
 impl Read for Breaking {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
