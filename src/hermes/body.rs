@@ -33,7 +33,7 @@ pub struct Lesson {
     pub code: Code,
     /// Its info.
     pub info: Info,
-    /// For each instruction its counterpart in the base, or [`NONE`]; ascending.
+    /// For each instruction its counterpart in the base, or the largest number where it has none; ascending.
     pub align: Vec<u32>,
 }
 

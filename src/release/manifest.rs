@@ -39,7 +39,7 @@ pub fn write(tree: &Tree) -> String {
 /// Reads the manifest of the tree `expected`.
 ///
 /// # Errors
-/// [`ReleaseError::Manifest`] for anything that [`write`] would not write, or of another tree.
+/// [`ReleaseError::Manifest`] for anything that [`write()`] would not write, or of another tree.
 pub fn read(text: &[u8], expected: Hash) -> Result<Tree, ReleaseError> {
     let wrong = |problem: String| ReleaseError::Manifest { tree: expected, problem };
     let text = std::str::from_utf8(text).map_err(|_| wrong("it is not UTF-8".to_owned()))?;

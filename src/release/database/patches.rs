@@ -203,7 +203,7 @@ impl Database {
         Ok(finished.rows_affected() == 1)
     }
 
-    /// Says that making the patch failed. It is wanted again, or given up after [`TRIES`].
+    /// Says that making the patch failed. It is wanted again, or given up after a few tries.
     ///
     /// # Errors
     /// [`DatabaseError::Statement`].
