@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
                 let written = statement.write();
                 assert!(written.len() <= data.len());
                 assert_eq!(Statement::read(&written).unwrap(), statement);
-                statement.destroys(Some("1"));
+                let _ = statement.destroys(Some("1"));
             }
         }
         3 => {

@@ -5,7 +5,7 @@
 //! | `collector` | the epoch, and until when somebody collects |
 //! | `condemned/ab` | the epoch and the time of condemning, until when somebody deletes, and hashes; empty: none |
 //!
-//! A put takes the hash that it relies on off its shard's list. [`super::collect`] has the whole protocol.
+//! A put takes the hash that it relies on off its shard's list. [`collect`](mod@super::collect) has the whole protocol.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Leases: a running upload says that it runs, so that no collector takes away what it relies on.
 //!
 //! A lease is a pointer `leases/ID` with the epoch in which it began and the time at which it ends unless it is
-//! renewed. [`super::collect`] tells how the two work together.
+//! renewed. [`collect`](mod@super::collect) tells how the two work together.
 
 use std::{
     sync::{
