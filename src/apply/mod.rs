@@ -16,6 +16,7 @@ mod target;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::codec::lanes::LANES_BYTES;
 use crate::limits::Limits;
@@ -96,7 +97,10 @@ pub fn apply(old: &Path, patch: &mut dyn Read, new: &Path, options: &Options) ->
 /// # Errors
 /// As [`apply`].
 pub fn verify(old: &Path, patch: &mut dyn Read, options: &Options) -> Result<Summary, ApplyError> {
-    let nowhere = std::env::temp_dir().join(format!("smidge-verify-{}", std::process::id()));
+    // A name for each call: two that verify at once do not take each other's temporaries for leftovers.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let nowhere = std::env::temp_dir().join(format!("smidge-verify-{}-{call}", std::process::id()));
     run(old, patch, &nowhere, options).map(|(summary, _)| summary)
 }
 

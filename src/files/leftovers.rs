@@ -44,6 +44,8 @@ pub(super) fn create(target: &Path, make: impl Fn(&Path) -> io::Result<File>) ->
         let file = match make(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            // Another process may take it for a leftover before it is locked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && parent(target).is_dir() => continue,
             Err(source) => return Err(FileError::io("write beside", target, source)),
         };
         // A file system without locks leaves leftovers lying: `is_orphan` then fails too.
