@@ -32,7 +32,9 @@ fuzz_target!(|bytes: &[u8]| {
         let mut lists = vec![("Production".to_owned(), list)];
         lists.extend(List::read(other).ok().map(|list| ("Staging".to_owned(), list)));
         if let Ok(plan) = Plan::new(lists) {
-            assert!(plan.deployments.iter().all(|one| one.releases.windows(2).all(|pair| pair[0].label < pair[1].label)));
+            assert!(
+                plan.deployments.iter().all(|one| one.releases.windows(2).all(|pair| pair[0].label < pair[1].label))
+            );
         }
     }
 });
